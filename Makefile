@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+# Paravane: one Makefile. `make help` lists the targets.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+B := build
+CC := gcc
+CLANG := clang
+OBJCOPY := objcopy
+
+.DEFAULT_GOAL := all
+
+# --- flags -----------------------------------------------------------------
+
+WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla
+FREESTANDING := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
+	-mno-red-zone -mgeneral-regs-only -fcf-protection=none -I. -g -O2 $(WARN) -MMD -MP
+
+# The hypervisor is linked into the ABI's reserved range, out of reach of a sign-extended
+# 32-bit address, so all its references are relative to rip; nothing relocates it.
+HV_CFLAGS := $(FREESTANDING) -fpie -fvisibility=hidden -fno-plt -fno-jump-tables -fno-omit-frame-pointer \
+	-Ihypervisor/include -I$(B)/gen -include hypervisor/include/visibility.h
+GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
+
+# --- sources ---------------------------------------------------------------
+
+HV_SRC := $(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S)
+HV_OBJ := $(HV_SRC:%=$(B)/%.o)
+PVK_SRC := $(wildcard pvkernel/*.c pvkernel/*/*.c pvkernel/*.S pvkernel/*/*.S)
+PVK_OBJ := $(PVK_SRC:%=$(B)/%.o)
+CONF_LIB_SRC := $(wildcard tests/conformance/lib/*.c tests/conformance/lib/*.S)
+CONF_LIB_OBJ := $(CONF_LIB_SRC:%=$(B)/%.o)
+CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard tests/conformance/*/main.c))
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# --- products --------------------------------------------------------------
+
+.PHONY: all hypervisor pvkernel conformance-images unit fuzzers clean help
+all: hypervisor pvkernel conformance-images	## build everything
+hypervisor: $(B)/paravane	## build the hypervisor
+pvkernel: $(if $(PVK_SRC),$(B)/pvkernel)	## build the guest kernel
+conformance-images: $(CONF)
+unit: $(UNIT)
+fuzzers: $(FUZZ)
+
+# --- hypervisor ------------------------------------------------------------
+
+# Offsets that assembly needs are taken from the compiler, never typed.
+$(B)/gen/offsets.h: hypervisor/offsets.c
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -MF $(B)/gen/offsets.d -MT $@ -S -o $(B)/gen/offsets.s $<
+	sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$\{0,1\}\([-0-9]*\).*$$/#define \1 \2/p' $(B)/gen/offsets.s > $@
+
+$(B)/hypervisor/%.c.o: hypervisor/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -c -o $@ $<
+
+$(B)/hypervisor/%.S.o: hypervisor/%.S $(B)/gen/offsets.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+
+# --- guests ----------------------------------------------------------------
+
+$(B)/pvkernel/%.o: pvkernel/% Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -Ipvkernel/include -c -o $@ $<
+
+$(B)/pvkernel.elf: $(PVK_OBJ) pvkernel/pvkernel.lds
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T pvkernel/pvkernel.lds -o $@ $(PVK_OBJ)
+
+$(B)/pvkernel: $(B)/pvkernel.elf
+	$(OBJCOPY) --strip-debug $< $@
+
+$(B)/tests/conformance/%.o: tests/conformance/% Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -Itests/conformance/lib -c -o $@ $<
+
+$(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conformance/lib/image.lds
+	@mkdir -p $(@D)
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T tests/conformance/lib/image.lds \
+		-o $@ $< $(CONF_LIB_OBJ)
+
+# --- host tests ------------------------------------------------------------
+
+HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -I. -Ihypervisor/include -MMD -MP
+
+$(B)/unit/%: tests/unit/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -Itests/unit -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
+
+$(B)/fuzz/%: tests/fuzz/%.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(HOST_CFLAGS) -Itests/unit -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $<
+
+# --- housekeeping ----------------------------------------------------------
+
+clean:	## remove what was built
+	rm -rf $(B)
+
+help:	## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
