@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages for people, on COM1 and in a ring that keys and the toolstack read. */
+#ifndef PARAVANE_CONSOLE_H
+#define PARAVANE_CONSOLE_H
+
+#include <types.h>
+
+enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+extern int log_level;	/* messages above it are dropped */
+
+void console_init(void);
+void console_write(const char *text, size_t length);	/* raw bytes (a guest's output) */
+int console_read(char *to, size_t length);		/* input that waits for domain 0 */
+
+void printk_at(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define log_error(...) printk_at(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) printk_at(LOG_WARNING, __VA_ARGS__)
+#define log_info(...) printk_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) printk_at(LOG_DEBUG, __VA_ARGS__)
+
+int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Ours to fix: registers, backtrace, reason, then the machine stops (debug/panic.c). */
+void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+#define assert(c) do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
+
+#endif

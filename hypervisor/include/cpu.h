@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A physical CPU. It lies in a window of its own beside the code of its SYSCALL entry and its
+ * interrupt stacks (cpu/descriptors.c); `current->cpu` is the one that runs this.
+ */
+#ifndef PARAVANE_CPU_H
+#define PARAVANE_CPU_H
+
+#include <types.h>
+#include <vcpu.h>
+
+#define MAX_CPUS 8
+
+struct tss {
+	u32 reserved0;
+	u64 rsp0, rsp1, rsp2;
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3, iomap_base;
+} __attribute__((packed));
+
+struct cpu {
+	u64 entry_frame;	/* where SYSCALL's entry puts rsp: &current->regs.es */
+	u64 entry_rsp;		/* the guest's rsp for the length of two instructions */
+	u64 entry_target;	/* guest kernel mode: hypercall; user mode: bounce */
+	struct vcpu *running;
+	struct vcpu *idle;
+	struct vcpu *fpu_owner;
+	int id;
+	u32 apic_id;
+	bool online;
+	maddr_t cr3;		/* loaded now */
+	u64 flush_request;	/* [a] a shootdown that others wait for */
+	u32 tlb_clock;		/* value of the TLB clock at this CPU's last full flush */
+	struct timer *timers;	/* sorted by deadline */
+	u64 timer_programmed;	/* ns; what the local APIC timer is set to, 0: off */
+	struct vcpu *run_queue;
+	struct tss tss;
+};
+
+extern struct cpu *cpus[MAX_CPUS];
+extern int cpu_count;	/* CPUs online */
+
+/* --- cpu/features.c ----------------------------------------------------------------------------- */
+struct cpu_features {
+	bool smep, smap, umip, nx, pge, fsgsbase, xsave, xsaveopt, page1gb, x2apic, cpuid_faulting, syscall_compat;
+	u64 xcr0;		/* what the hypervisor lets guests have */
+	u32 xsave_size;
+};
+extern struct cpu_features cpu_has;
+
+/* --- cpu/time.c ------------------------------------------------------------------------------------ */
+u64 now_ns(void);		/* system time: ns since boot, the same on all CPUs */
+extern u32 tsc_mul; extern s8 tsc_shift; extern u64 tsc_khz;	/* pvclock's scale */
+extern u64 wallclock_at_boot;	/* s since 1970 at system time 0 */
+void timer_program(u64 deadline_ns);	/* the local APIC's one-shot; 0: off */
+
+/* --- cpu/smp.c: TLB clock and shootdowns ------------------------------------------------------------ */
+void flush_tlb_local(void);		/* everything, global pages too */
+void flush_tlb_page_local(u64 va);
+void flush_tlb_all_cpus(void);		/* returns when all have flushed */
+extern u32 tlb_clock;			/* advances with every full flush */
+/* Flushes the CPUs that have not flushed since `stamp`. */
+void flush_tlb_since(u32 stamp);
+void send_kick(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain: memory, vCPUs, event channels, grants. It owns frames (frames.h); everything it
+ * holds is reachable from here, so that destroying it returns all.
+ */
+#ifndef PARAVANE_DOMAIN_H
+#define PARAVANE_DOMAIN_H
+
+#include <spinlock.h>
+#include <types.h>
+#include <vcpu.h>
+
+#define MAX_VCPUS 32	/* those that have a slot in shared_info */
+
+struct evtchn_table;	/* ipc/evtchn.c */
+struct grant_table;	/* ipc/grant.c */
+
+struct domain {
+	domid_t id;
+	bool privileged;	/* domain 0 */
+	bool dying;
+	u8 shutdown_reason;
+	bool is_shut_down;
+	u32 vm_assist;		/* bit n: VMASST_TYPE_n */
+	u8 handle[16];
+
+	/* memory; page_lock guards the list and the counts */
+	struct spinlock page_lock;
+	u32 page_list;		/* first owned frame, links in the frame table; 0: none */
+	u64 pages, max_pages;	/* owned now, allowed */
+	u32 page_mutex_holder;	/* id+1 of the vCPU in a validation of L2 or above; others wait */
+
+	struct shared_info *shared_info;	/* hypervisor's mapping */
+	mfn_t shared_info_mfn;
+	struct evtchn_table *evtchn;
+	struct grant_table *grants;
+	int vcpu_count;
+	struct vcpu *vcpu[MAX_VCPUS];
+	struct domain *next;
+};
+
+extern struct domain *dom0;
+
+/* The domain with this id (DOMID_SELF included), or NULL. */
+struct domain *domain_find(domid_t id);
+
+/* Ends the running domain for a fault of its own, with one line that says what and where. Takes effect on the way back to the guest. */
+void domain_crash(struct domain *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void domain_shutdown(struct domain *d, int reason);
+
+static inline bool vm_assist(const struct domain *d, int type)
+{
+	return d->vm_assist >> type & 1;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A test-and-set lock. Taken with interrupts off; while it waits, it serves this CPU's share of
+ * TLB shootdowns, so that a holder who waits for a shootdown is never waited for in turn.
+ * Nesting order, outermost first: grant table, event channels, page_lock, allocator, run queue, console.
+ */
+#ifndef PARAVANE_SPINLOCK_H
+#define PARAVANE_SPINLOCK_H
+
+#include <types.h>
+
+struct spinlock {
+	u8 held;
+};
+
+void spin_wait(struct spinlock *l);	/* cpu/smp.c */
+
+static inline void spin_lock(struct spinlock *l)
+{
+	if (unlikely(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)))
+		spin_wait(l);
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual CPU. The structure lies at the top of the vCPU's own hypervisor stack, so that the
+ * registers which an entry from the guest pushes land in `regs`:
+ *
+ *     guard | stack ........................ | slot | regs (r15 ... ss) | the rest of struct vcpu
+ *                                  grows <---+      ^ rsp after entry   ^ TSS.rsp0
+ *
+ * Every vCPU having a stack, a long hypercall is preempted where it stands (preempt_point())
+ * and needs no continuation. Interrupts are off in the hypervisor but for those points.
+ *
+ * Letters: [o] only the vCPU itself, or another CPU while it is not running;
+ *          [d] under the domain's lock; [a] atomically by anyone.
+ */
+#ifndef PARAVANE_VCPU_H
+#define PARAVANE_VCPU_H
+
+#include <abi/arch-x86_64.h>
+#include <abi/vcpu.h>
+#include <abi/xen.h>
+#include <layout.h>
+#include <types.h>
+
+struct domain;
+struct cpu;
+
+/* Reasons to take the slow way back to the guest. */
+enum {
+	WORK_SCHEDULE = 1 << 0,	/* another vCPU may have to run: preempted, yielding, blocked, paused, dying */
+	WORK_NMI = 1 << 1,	/* an NMI waits for delivery */
+	WORK_BREAKOUT = 1 << 2,	/* leave by iretq with the full frame (registers were replaced) */
+};
+
+/* What exits from a guest went to; the order is that of paravane_op's buffer. */
+enum {
+	EXIT_HYPERCALL, EXIT_INTERPRETED, EXIT_PTWR, EXIT_BOUNCED, EXIT_INTERRUPT, EXIT_UPCALL,
+	COUNT_CR3_LOAD, COUNT_TLB_FLUSH, EXIT_PAGE_FAULT, EXIT_GP, COUNT_SWITCH, COUNTERS = 16,
+};
+
+enum { RUN_RUNNING, RUN_RUNNABLE, RUN_BLOCKED, RUN_OFFLINE };	/* ABI: RUNSTATE_* */
+
+struct callback {
+	u64 address;		/* 0: none */
+	bool mask_events;
+};
+
+struct timer {
+	u64 deadline;		/* ns of system time; 0: not armed */
+	struct cpu *cpu;	/* whose queue it is in */
+	struct timer *next;	/* sorted by deadline */
+	void (*fire)(struct timer *t);
+};
+
+struct vcpu {
+	u64 stack_slot;		/* first word of the stack below regs */
+	struct cpu_user_regs regs;	/* [o] hardware frame up to ss; es, ds, fs, gs used when switched out */
+
+	u32 work;		/* [a] WORK_*; not zero: the slow way back */
+	bool kernel_mode;	/* [o] in guest kernel mode: hypercalls and the interpreter are for it */
+	struct vcpu_info *info;	/* hypervisor's mapping of the guest's vcpu_info; always valid */
+	struct domain *domain;
+	struct cpu *cpu;	/* the CPU that it runs on or last ran on */
+
+	maddr_t kernel_cr3;	/* [o] holds an L4 type reference */
+	maddr_t user_cr3;	/* [o] the same, or 0 */
+	u64 kernel_sp, kernel_ss;
+	struct callback event, failsafe, syscall, syscall32, sysenter, nmi;
+	u64 trap_address[256];
+	u8 trap_flags[256];	/* ABI: TI_* of trap_info.flags */
+
+	u64 counters[COUNTERS];	/* [o] */
+
+	u64 cr4;		/* the guest's view */
+	bool ts;		/* virtual CR0.TS */
+	bool fpu_loaded;	/* the CPU's FPU registers are this vCPU's */
+	bool nmi_masked;
+	u8 iopl;		/* PHYSDEVOP_set_iopl, 0 to 3 */
+	u64 dr[8];
+	u64 fs_base, gs_base, gs_other_base;	/* while switched out */
+	void *xsave;		/* FPU state while not loaded */
+	u64 xcr0;
+
+	u16 gdt_entries, ldt_entries;
+	mfn_t gdt_frames[14];	/* each holds a segdesc type reference */
+	u64 ldt_base;
+	u16 ldt_mapped;		/* bit i: LDT page i holds a segdesc reference and is in the window */
+
+	int id;
+	int slot;		/* of its window */
+	u8 runstate;		/* RUN_* */
+	bool initialised, online;	/* VCPUOP_initialise done; VCPUOP_up */
+	bool blocked;		/* SCHEDOP_block or _poll: wait for an event */
+	int pause_count;	/* [a] */
+	mfn_t info_mfn;		/* registered vcpu_info's frame, or INVALID_MFN */
+	u64 runstate_entry, runstate_time[4];
+	u64 runstate_area, time_area;	/* guest addresses of registered areas, 0: none */
+	struct timer singleshot, periodic, poll;
+	u64 period;
+	u32 virq_port[24];	/* [d] */
+	u32 poll_port;		/* the port polled; 0: none; ~0: several */
+	struct vcpu *run_next;	/* in the CPU's run queue */
+	u64 saved_rsp;		/* of a vCPU switched out */
+};
+
+static inline struct vcpu *stack_to_vcpu(u64 rsp)
+{
+	return (struct vcpu *)((rsp & ~(u64)(VCPU_STACK_SPAN - 1)) + VCPU_IN_SPAN);
+}
+
+register u64 stack_pointer asm("rsp");
+#define current stack_to_vcpu(stack_pointer)
+
+static inline u64 vcpu_window(const struct vcpu *v)
+{
+	return (u64)v & ~(u64)(VCPU_WINDOW_SIZE - 1);
+}
+
+/* --- cpu/bounce.c: put the guest's own handler in the way ------------------------------------- */
+
+#define NO_ERROR_CODE (~0ull)
+
+/* Delivers an exception: the trap table's handler runs next, on the frame of abi/trap.md. A missing handler crashes the domain. */
+void bounce_exception(struct vcpu *v, int vector, u64 error_code);
+void bounce_gp(struct vcpu *v, u64 error_code);
+void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code);
+void toggle_guest_mode(struct vcpu *v);
+
+/* --- domain/sched.c --------------------------------------------------------------------------- */
+
+/* May run another vCPU; the caller holds no lock. Long work calls preempt_point() every few thousand instructions. */
+void preempt_point(void);
+void schedule(void);
+void vcpu_wake(struct vcpu *v);		/* make a blocked vCPU runnable; callable from interrupts */
+void vcpu_kick(struct vcpu *v);		/* an event is pending: wake it, or make it look, wherever it is */
+void vcpu_block(struct vcpu *v);	/* takes effect on the way back to the guest */
+
+struct vcpu *vcpu_create(struct domain *d, int id);
+void vcpu_destroy(struct vcpu *v);
+
+/* --- timers, cpu/timer.c ------------------------------------------------------------------------ */
+
+void timer_set(struct timer *t, u64 deadline);	/* (re)arm on this CPU */
+void timer_stop(struct timer *t);
+
+#endif
