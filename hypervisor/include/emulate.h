@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a ring-3 kernel may try and the hypervisor does for it: privileged instructions, CPUID, MSRs,
+ * ports, the FPU's TS flag and debug registers. All for the running vCPU.
+ */
+#ifndef PARAVANE_EMULATE_H
+#define PARAVANE_EMULATE_H
+
+#include <decode.h>
+#include <types.h>
+
+struct domain;
+struct vcpu;
+
+/* --- emulate/privop.c ------------------------------------------------------------------------- */
+
+/*
+ * A #GP or #UD raised by the guest, in kernel or user mode, with its frame in v->regs. True: done; rip has
+ * moved on, or a fault of the emulated instruction was bounced. False: the fault is the guest's, to be bounced as it came.
+ */
+bool emulate_gp(struct vcpu *v, u64 error_code);
+bool emulate_ud(struct vcpu *v);
+
+/*
+ * Code bytes at linear address `rip`, by the page tables in use: how many of INSN_MAX can be read (0: none). `bytes` has room
+ * for 16.
+ */
+unsigned guest_fetch(u64 rip, u8 *bytes);
+
+/* --- emulate/cpuid.c ---------------------------------------------------------------------------- */
+
+void cpuid_init(void);		/* once, after features_init(): the leaves guests see */
+void guest_cpuid(struct vcpu *v, u32 leaf, u32 subleaf, u32 out[4]);
+
+/* --- emulate/msr.c ------------------------------------------------------------------------------ */
+
+bool guest_rdmsr(struct vcpu *v, u32 msr, u64 *value);	/* false: #GP */
+bool guest_wrmsr(struct vcpu *v, u32 msr, u64 value);
+int set_segment_base(struct vcpu *v, unsigned which, u64 base);	/* SEGBASE_FS, _GS_USER, _GS_KERNEL; 0 or -EINVAL */
+
+/* --- emulate/ioport.c ----------------------------------------------------------------------------- */
+
+bool ioport_allowed(struct vcpu *v, u16 port, unsigned bytes);	/* by IOPL or bitmap; false: #GP */
+u32 ioport_read(struct vcpu *v, u16 port, unsigned bytes);
+void ioport_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
+
+/* --- cpu/fpu.c ------------------------------------------------------------------------------------- */
+
+int fpu_init_vcpu(struct vcpu *v);	/* 0 or -ENOMEM */
+void fpu_fini_vcpu(struct vcpu *v);
+/* Replaces the state by a guest_context's FXSAVE image (512 bytes), made harmless; NULL: the reset state. The vCPU does not run. */
+void fpu_load_context(struct vcpu *v, const void *fxsave);
+void fpu_switch(struct vcpu *prev, struct vcpu *next);
+bool fpu_handle_nm(struct vcpu *v);	/* true: state restored, go on; false: the guest's own TS was set, bounce #NM */
+void fpu_set_ts(struct vcpu *v, bool set);
+bool fpu_set_xcr0(struct vcpu *v, u64 xcr0);	/* false: #GP */
+
+/* --- cpu/debugreg.c --------------------------------------------------------------------------------- */
+
+void debugreg_init_vcpu(struct vcpu *v);
+int debugreg_set(struct vcpu *v, unsigned number, u64 value);	/* 0, -ENODEV, -EPERM, -EINVAL as set_debugreg */
+int debugreg_get(const struct vcpu *v, unsigned number, u64 *value);
+void debugreg_switch(struct vcpu *prev, struct vcpu *next);
+void debugreg_handle_db(struct vcpu *v);	/* #DB from the guest: DR6 merged into the guest's */
+
+#endif
