@@ -22,7 +22,7 @@ FREESTANDING := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -prin
 
 # The hypervisor is linked into the ABI's reserved range, out of reach of a sign-extended
 # 32-bit address, so all its references are relative to rip; nothing relocates it.
-HV_CFLAGS := $(FREESTANDING) -fpie -fvisibility=hidden -fno-plt -fno-jump-tables -fno-omit-frame-pointer \
+HV_CFLAGS := $(FREESTANDING) -fpie -fvisibility=hidden -fno-plt -fno-jump-tables -fno-omit-frame-pointer -mpreferred-stack-boundary=3 \
 	-Ihypervisor/include -I$(B)/gen -include hypervisor/include/visibility.h
 GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
 
@@ -87,15 +87,15 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 
 # --- host tests ------------------------------------------------------------
 
-HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -I. -Ihypervisor/include -MMD -MP
+HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 $(B)/unit/%: tests/unit/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -Itests/unit -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
+	$(CC) $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
 
 $(B)/fuzz/%: tests/fuzz/%.c Makefile
 	@mkdir -p $(@D)
-	$(CLANG) $(HOST_CFLAGS) -Itests/unit -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $<
+	$(CLANG) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $<
 
 # --- housekeeping ----------------------------------------------------------
 
