@@ -31,7 +31,7 @@ GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
 HV_SRC := $(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S)
 HV_OBJ := $(HV_SRC:%=$(B)/%.o)
 PVK_SRC := $(wildcard pvkernel/*.c pvkernel/*/*.c pvkernel/*.S pvkernel/*/*.S)
-PVK_OBJ := $(PVK_SRC:%=$(B)/%.o)
+PVK_OBJ := $(PVK_SRC:%=$(B)/guest/%.o)
 CONF_LIB_SRC := $(wildcard tests/conformance/lib/*.c tests/conformance/lib/*.S)
 CONF_LIB_OBJ := $(CONF_LIB_SRC:%=$(B)/%.o)
 CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard tests/conformance/*/main.c))
@@ -66,7 +66,7 @@ $(B)/hypervisor/%.S.o: hypervisor/%.S $(B)/gen/offsets.h Makefile
 
 # --- guests ----------------------------------------------------------------
 
-$(B)/pvkernel/%.o: pvkernel/% Makefile
+$(B)/guest/pvkernel/%.o: pvkernel/% Makefile
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) -Ipvkernel/include -c -o $@ $<
 
