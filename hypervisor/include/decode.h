@@ -54,8 +54,8 @@ struct insn {
 	bool rip_relative;
 	u8 modrm;
 	u8 reg, rm;		/* ModRM's fields with REX's bits: register numbers 0 rax ... 15 r15, or an opcode extension */
-	u8 base, index, scale;	/* of the memory operand; NO_REGISTER: absent; address = base + (index << scale) + displacement */
-	s32 displacement;
+	u8 base, index, scale;	/* of the memory operand: base + (index << scale) + displacement; NO_REGISTER: absent */
+	s64 displacement;
 	u64 immediate;		/* sign-extended to 64 bits */
 };
 
