@@ -22,7 +22,7 @@ FREESTANDING := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -prin
 
 # The hypervisor is linked into the ABI's reserved range, out of reach of a sign-extended
 # 32-bit address, so all its references are relative to rip; nothing relocates it.
-HV_CFLAGS := $(FREESTANDING) -fpie -fvisibility=hidden -fno-plt -fno-jump-tables -fno-omit-frame-pointer -mpreferred-stack-boundary=3 \
+HV_CFLAGS := $(FREESTANDING) -fpie -fvisibility=hidden -fno-plt -fno-jump-tables -fomit-frame-pointer -mpreferred-stack-boundary=3 \
 	-Ihypervisor/include -I$(B)/gen -include hypervisor/include/visibility.h
 GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
 

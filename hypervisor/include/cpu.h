@@ -6,6 +6,7 @@
 #ifndef PARAVANE_CPU_H
 #define PARAVANE_CPU_H
 
+#include <spinlock.h>
 #include <types.h>
 #include <vcpu.h>
 
@@ -23,8 +24,11 @@ struct tss {
 struct cpu {
 	u64 entry_frame;	/* where SYSCALL's entry puts rsp: &current->regs.es */
 	u64 entry_rsp;		/* the guest's rsp for the length of two instructions */
-	u64 entry_target;	/* guest kernel mode: hypercall; user mode: bounce */
+	u64 entry_target;	/* where SYSCALL goes on: guest kernel mode: hypercall; user mode: bounce */
+	u64 entry_target32, entry_target_sysenter;	/* the same from compatibility mode, and for SYSENTER */
+	u64 entry_syscall, entry_syscall32, entry_sysenter;	/* the entry code's addresses */
 	struct vcpu *running;
+	struct vcpu *loaded;	/* the guest vCPU whose user state is in the registers (kept while idle runs) */
 	struct vcpu *idle;
 	struct vcpu *fpu_owner;
 	int id;
@@ -35,12 +39,18 @@ struct cpu {
 	u32 tlb_clock;		/* value of the TLB clock at this CPU's last full flush */
 	struct timer *timers;	/* sorted by deadline */
 	u64 timer_programmed;	/* ns; what the local APIC timer is set to, 0: off */
-	struct vcpu *run_queue;
+	struct vcpu *run_queue;	/* runnable, first to run first; not the running one */
+	struct spinlock run_lock;
+	struct timer slice;	/* ends the running vCPU's turn when others wait */
 	struct tss tss;
 };
 
 extern struct cpu *cpus[MAX_CPUS];
 extern int cpu_count;	/* CPUs online */
+
+/* --- cpu/descriptors.c: for switching vCPUs -------------------------------------------------------- */
+void load_gdt(u64 page14);	/* the GDT whose page 14, the hypervisor's, is mapped there */
+void load_ldt(struct cpu *c, u64 base, unsigned entries);
 
 /* --- cpu/features.c ----------------------------------------------------------------------------- */
 struct cpu_features {

@@ -28,7 +28,7 @@ struct cpu;
 enum {
 	WORK_SCHEDULE = 1 << 0,	/* another vCPU may have to run: preempted, yielding, blocked, paused, dying */
 	WORK_NMI = 1 << 1,	/* an NMI waits for delivery */
-	WORK_BREAKOUT = 1 << 2,	/* leave by iretq with the full frame (registers were replaced) */
+	WORK_FAILSAFE = 1 << 2,	/* a segment register could not be loaded: the failsafe callback is due */
 };
 
 /* What exits from a guest went to; the order is that of paravane_op's buffer. */
@@ -73,7 +73,8 @@ struct vcpu {
 	u64 cr4;		/* the guest's view */
 	bool ts;		/* virtual CR0.TS */
 	bool fpu_loaded;	/* the CPU's FPU registers are this vCPU's */
-	bool nmi_masked;
+	bool nmi_masked;	/* until the handler's iret */
+	bool nmi_pending;	/* came while masked */
 	u8 iopl;		/* PHYSDEVOP_set_iopl, 0 to 3 */
 	u64 dr[8];
 	u64 fs_base, gs_base, gs_other_base;	/* while switched out */

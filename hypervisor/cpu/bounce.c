@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Putting the guest's own handler in the way: the frame that the ABI has the hypervisor push on the
+ * guest kernel's stack, and the hypercall that undoes it.
+ *
+ *   higher   ss
+ *            rsp
+ *            rflags     IF is !mask
+ *            cs         RPL 0 if it was kernel mode; bits 39:32 the upcall mask before
+ *            rip
+ *           [error code]
+ *            r11
+ *   rsp ->   rcx
+ *
+ * The hardware's frame would be the same without the two lowest words and the mask.
+ */
+#include <asm.h>
+#include <console.h>
+#include <cpu.h>
+#include <domain.h>
+#include <entry.h>
+#include <uaccess.h>
+
+#define FLAGS_CLEARED_ON_ENTRY (FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_AC | FLAGS_VM)
+#define VECTOR_NMI 2
+
+void toggle_guest_mode(struct vcpu *v)
+{
+	struct cpu *c = v->cpu;
+	maddr_t root;
+
+	v->kernel_mode = !v->kernel_mode;
+	swapgs();
+	cpu_enter_mode(c, v->kernel_mode);
+	root = v->kernel_mode ? v->kernel_cr3 : v->user_cr3;
+	if (root != c->cr3) {
+		c->cr3 = root;
+		v->counters[COUNT_CR3_LOAD]++;
+		write_cr3(root);
+	}
+}
+
+static __attribute__((noinline, cold)) void bounce_failed(struct vcpu *v, u64 handler, u64 sp)
+{
+	if (!handler)
+		domain_crash(v->domain, "vCPU %d: no handler for what happened at rip %#lx", v->id, v->regs.rip);
+	else
+		domain_crash(v->domain, "vCPU %d: no stack at %#lx for the handler at %#lx", v->id, sp, handler);
+}
+
+/*
+ * Builds the frame and makes the handler run next. extra: words between r11 and rip, the first lowest.
+ * Inlined where the counts are constants, so that each caller gets straight code.
+ */
+static inline __attribute__((always_inline)) void
+bounce(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+{
+	struct cpu_user_regs *r = &v->regs;
+	u64 sp, cs = r->cs, flags = r->rflags & ~FLAGS_IF, mask;
+
+	if (v->kernel_mode) {
+		sp = r->rsp;
+		cs &= ~3ul;
+	} else {
+		toggle_guest_mode(v);
+		sp = v->kernel_sp;
+	}
+	mask = READ_ONCE(v->info->evtchn_upcall_mask);
+	cs |= mask << 32;
+	if (!mask)
+		flags |= FLAGS_IF;
+	if (unlikely(vm_assist(v->domain, VMASST_TYPE_architectural_iopl)))
+		flags |= (u64)v->iopl << 12;
+	sp = (sp & ~15ul) - 8 * (7 + extras);
+	if (unlikely(!guest_address_ok(sp) || !handler))
+		goto bad;
+
+	user_access_begin();
+	raw_put_u64(r->rcx, sp, fault);
+	raw_put_u64(r->r11, sp + 8, fault);
+	for (int i = 0; i < extras; i++)
+		raw_put_u64(extra[i], sp + 16 + 8 * i, fault);
+	raw_put_u64(r->rip, sp + 16 + 8 * extras, fault);
+	raw_put_u64(cs, sp + 24 + 8 * extras, fault);
+	raw_put_u64(flags, sp + 32 + 8 * extras, fault);
+	raw_put_u64(r->rsp, sp + 40 + 8 * extras, fault);
+	raw_put_u64(r->ss, sp + 48 + 8 * extras, fault);
+	user_access_end();
+
+	r->rip = handler;
+	r->cs = FLAT_KERNEL_CS;
+	r->rflags &= ~FLAGS_CLEARED_ON_ENTRY;
+	r->rsp = sp;
+	r->ss = FLAT_KERNEL_SS;
+	if (mask_events)
+		v->info->evtchn_upcall_mask = 1;
+	return;
+fault:
+	user_access_end();
+bad:
+	bounce_failed(v, handler, sp);
+}
+
+void bounce_exception(struct vcpu *v, int vector, u64 error_code)
+{
+	bool mask_events = v->trap_flags[vector] & TI_MASK_EVENTS;
+
+	v->counters[EXIT_BOUNCED]++;
+	if (error_code == NO_ERROR_CODE)
+		bounce(v, v->trap_address[vector], mask_events, NULL, 0);
+	else
+		bounce(v, v->trap_address[vector], mask_events, &error_code, 1);
+}
+
+void bounce_gp(struct vcpu *v, u64 error_code)
+{
+	bounce_exception(v, 13, error_code);
+}
+
+void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code)
+{
+	v->info->arch.cr2 = address;
+	bounce_exception(v, 14, error_code);
+}
+
+void bounce_upcall(struct vcpu *v)
+{
+	v->counters[EXIT_UPCALL]++;
+	bounce(v, v->event.address, true, NULL, 0);
+}
+
+/* Taken once, then held back until the handler's iret. */
+void bounce_nmi(struct vcpu *v)
+{
+	v->nmi_masked = true;
+	bounce(v, v->trap_address[VECTOR_NMI], v->trap_flags[VECTOR_NMI] & TI_MASK_EVENTS, NULL, 0);
+}
+
+/* A segment register's selector was refused: the handler gets all four data selectors to look at. */
+void bounce_failsafe(struct vcpu *v)
+{
+	const struct cpu_user_regs *r = &v->regs;
+	u64 selectors[4] = { r->ds, r->es, r->fs, r->gs };
+
+	bounce(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
+}
+
+enum { FROM_SYSCALL, FROM_SYSCALL32, FROM_SYSENTER };
+#define SYSCALL_LENGTH 2
+
+/*
+ * SYSCALL or SYSENTER in user mode. Without a callback the guest sees what a CPU without the instruction does. (A guest
+ * kernel's compatibility-mode SYSCALL does not get here: entry is by mode.)
+ */
+void bounce_syscall(struct vcpu *v, int kind)
+{
+	const struct callback *callback = kind == FROM_SYSCALL ? &v->syscall :
+					  kind == FROM_SYSCALL32 ? &v->syscall32 : &v->sysenter;
+
+	if (likely(callback->address)) {
+		v->regs.rflags &= ~FLAGS_DF;
+		bounce(v, callback->address, callback->mask_events, NULL, 0);
+	} else if (kind == FROM_SYSENTER) {
+		bounce_gp(v, 0);
+	} else {
+		v->regs.rip -= SYSCALL_LENGTH;
+		bounce_exception(v, 6, NO_ERROR_CODE);
+	}
+}
+
+static void nmi_done(struct vcpu *v)
+{
+	v->nmi_masked = false;
+	if (v->nmi_pending)
+		__atomic_or_fetch(&v->work, WORK_NMI, __ATOMIC_ACQ_REL);
+	v->nmi_pending = false;
+}
+
+/* HYPERVISOR_iret: takes the frame at the guest's rsp, in the layout of struct iret_context. */
+void guest_iret(struct vcpu *v)
+{
+	struct cpu_user_regs *r = &v->regs;
+	u64 sp = r->rsp, rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+
+	if (unlikely(!guest_address_ok(sp)))
+		goto bad;
+	user_access_begin();
+	raw_get_u64(rax, sp, fault);
+	raw_get_u64(r11, sp + 8, fault);
+	raw_get_u64(rcx, sp + 16, fault);
+	raw_get_u64(flags, sp + 24, fault);
+	raw_get_u64(rip, sp + 32, fault);
+	raw_get_u64(cs, sp + 40, fault);
+	raw_get_u64(rflags, sp + 48, fault);
+	raw_get_u64(rsp, sp + 56, fault);
+	raw_get_u64(ss, sp + 64, fault);
+	user_access_end();
+
+	if ((cs & 3) == 3) {
+		if (unlikely(!v->user_cr3)) {
+			domain_crash(v->domain, "vCPU %d: iret to user mode without user page tables", v->id);
+			return;
+		}
+		toggle_guest_mode(v);
+	}
+	if (unlikely(vm_assist(v->domain, VMASST_TYPE_architectural_iopl)))
+		v->iopl = rflags >> 12 & 3;
+	(void)flags;	/* VGCF_in_syscall lets rcx and r11 be lost; keeping them costs nothing */
+	r->rax = rax;
+	r->r11 = r11;
+	r->rcx = rcx;
+	r->rip = rip;
+	r->cs = cs | 3;
+	r->rflags = (rflags & ~(FLAGS_IOPL | FLAGS_VM)) | FLAGS_IF;
+	r->rsp = rsp;
+	r->ss = ss | 3;
+	v->info->evtchn_upcall_mask = !(rflags & FLAGS_IF);
+	if (unlikely(v->nmi_masked))
+		nmi_done(v);
+	return;
+fault:
+	user_access_end();
+bad:
+	domain_crash(v->domain, "vCPU %d: iret with a bad stack at %#lx", v->id, sp);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every way into the hypervisor and back to a guest, and nothing else.
+ *
+ * A vCPU's stack begins under its registers (vcpu.h), so pushing them is saving them. From a
+ * guest, rsp comes to stand at &regs.ss + 8 by the TSS or by the SYSCALL entry code of the CPU:
+ *
+ *      r15 ... rdi  |  error_code  rip  cs  rflags  rsp  ss
+ *      ^ pushed here; then rsp == &v->regs          ^ pushed by the CPU or its entry code
+ *
+ * Two shapes of frame. Full: all registers, for whoever may look at or change any of them. Partial:
+ * without rbx, rbp, r12 to r15, which C keeps; hypercalls and `int $0x80` use it. Whoever leaves by the
+ * slow way completes it first.
+ */
+#include "offsets.h"
+
+#define FLAT_KERNEL_CS 0xe033
+#define CLAC \
+	662: clac; \
+	.pushsection .smap_sites, "a"; \
+	.long 662b - .; \
+	.popsection
+
+	.text
+
+/* --- registers -------------------------------------------------------------------------------- */
+
+	/* rsp at error_code -> rsp at r15 */
+	.macro PUSH_ALL
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	push	%rcx
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	.endm
+
+	.macro POP_ALL
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	.endm
+
+	/* rsp at regs: the registers of arguments, which a hypercall gives back unchanged */
+	.macro SAVE_ARGUMENTS
+	mov	%rdi, R_rdi(%rsp)
+	mov	%rsi, R_rsi(%rsp)
+	mov	%rdx, R_rdx(%rsp)
+	mov	%r10, R_r10(%rsp)
+	mov	%r8, R_r8(%rsp)
+	mov	%r9, R_r9(%rsp)
+	.endm
+
+	.macro RESTORE_ARGUMENTS
+	mov	R_rdi(%rsp), %rdi
+	mov	R_rsi(%rsp), %rsi
+	mov	R_rdx(%rsp), %rdx
+	mov	R_r10(%rsp), %r10
+	mov	R_r8(%rsp), %r8
+	mov	R_r9(%rsp), %r9
+	.endm
+
+	/* the rest of a partial frame */
+	.macro SAVE_SCRATCH
+	mov	%rax, R_rax(%rsp)
+	mov	%rcx, R_rcx(%rsp)
+	mov	%r11, R_r11(%rsp)
+	.endm
+
+	/* C's registers still the guest's: makes a partial frame full */
+	.macro COMPLETE_FRAME
+	mov	%rbx, R_rbx(%rsp)
+	mov	%rbp, R_rbp(%rsp)
+	mov	%r12, R_r12(%rsp)
+	mov	%r13, R_r13(%rsp)
+	mov	%r14, R_r14(%rsp)
+	mov	%r15, R_r15(%rsp)
+	.endm
+
+	/* Goes to \slow when something has to be done before the guest may run; clobbers %rdx. */
+	.macro CHECK_WORK slow
+	cmpl	$0, V_work(%rsp)
+	jne	\slow
+	mov	V_info(%rsp), %rdx
+	cmpb	$0, INFO_PENDING(%rdx)
+	jne	771f
+770:
+	.subsection 1
+771:	cmpb	$0, INFO_MASK(%rdx)
+	jne	770b
+	jmp	\slow
+	.previous
+	.endm
+
+/* --- SYSCALL ----------------------------------------------------------------------------------- */
+
+/*
+ * Guest kernel mode. The CPU's entry code (descriptors.c) has pushed ss and rsp; rcx holds the return
+ * address, r11 the flags, rax the number. A handler gets the vCPU as its sixth argument.
+ */
+	.globl	entry_hypercall
+	.balign	16
+entry_hypercall:
+	push	%r11
+	push	$FLAT_KERNEL_CS
+	push	%rcx
+	sub	$R_rip, %rsp
+	SAVE_ARGUMENTS
+	mov	%r10, %rcx
+	lea	-VCPU_REGS(%rsp), %r9
+	incq	V_hypercalls(%rsp)
+	cmp	$64, %rax
+	jae	1f
+	lea	hypercall_table(%rip), %r11
+	call	*(%r11, %rax, 8)
+2:	CHECK_WORK hypercall_slow_exit
+	RESTORE_ARGUMENTS
+	/* SYSRET faults in ring 0 on a non-canonical rip, which a SYSCALL at the top of the lower half makes. */
+	mov	R_rip(%rsp), %rcx
+	shl	$16, %rcx
+	sar	$16, %rcx
+	mov	R_rflags(%rsp), %r11
+	mov	R_rsp(%rsp), %rsp
+	sysretq
+1:	mov	$-38, %rax
+	jmp	2b
+
+hypercall_slow_exit:
+	mov	%rax, R_rax(%rsp)
+	mov	R_rip(%rsp), %rcx
+	mov	%rcx, R_rcx(%rsp)
+	mov	R_rflags(%rsp), %r11
+	mov	%r11, R_r11(%rsp)
+partial_slow_exit:
+	COMPLETE_FRAME
+full_slow_exit:
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	exit_work
+	jmp	restore_all
+
+/* The iret hypercall, reached through the table: the guest's frame replaces what the entry saved. */
+	.globl	hypercall_iret
+hypercall_iret:
+	add	$8, %rsp
+	mov	%r9, %rdi
+	call	guest_iret
+return_partial:
+	CHECK_WORK partial_slow_exit
+	RESTORE_ARGUMENTS
+	mov	R_rax(%rsp), %rax
+	mov	R_rcx(%rsp), %rcx
+	mov	R_r11(%rsp), %r11
+	add	$R_rip, %rsp
+	jmp	iret_to_guest
+
+/* Guest user mode, and the compatibility-mode form: bounced to a callback of the guest's. */
+	.macro USER_SYSCALL name, kind, cs
+	.globl	\name
+	.balign	16
+\name:
+	push	%r11
+	push	$\cs
+	push	%rcx
+	sub	$R_rip, %rsp
+	SAVE_ARGUMENTS
+	SAVE_SCRATCH
+	lea	-VCPU_REGS(%rsp), %rdi
+	mov	$\kind, %esi
+	call	bounce_syscall
+	jmp	return_partial
+	.endm
+
+	USER_SYSCALL entry_user_syscall, 0, 0xe033
+	USER_SYSCALL entry_user_syscall32, 1, 0xe023
+
+/* SYSENTER saves nothing: the flags are those found here, and NT goes, or the next IRET would fault. */
+	.globl	entry_user_sysenter
+	.balign	16
+entry_user_sysenter:
+	pushfq
+	andq	$~0x4100, (%rsp)
+	popfq
+	pushfq
+	orq	$0x200, (%rsp)
+	push	$0xe023
+	push	$0
+	sub	$R_rip, %rsp
+	SAVE_ARGUMENTS
+	SAVE_SCRATCH
+	cld
+	CLAC
+	lea	-VCPU_REGS(%rsp), %rdi
+	mov	$2, %esi
+	call	bounce_syscall
+	jmp	return_partial
+
+/* --- int $0x80 ------------------------------------------------------------------------------------ */
+
+	.balign	16
+entry_int80:
+	sub	$R_rip, %rsp
+	SAVE_ARGUMENTS
+	SAVE_SCRATCH
+	cld
+	CLAC
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	trap_int80
+	jmp	return_partial
+
+/* --- exceptions -------------------------------------------------------------------------------------- */
+
+	.macro EXCEPTION vector, handler, has_error=0
+	.balign	16
+entry_vector_\vector:
+	.if !\has_error
+	push	$0
+	.endif
+	testb	$3, 16(%rsp)
+	jz	1f
+	PUSH_ALL
+	cld
+	CLAC
+	lea	-VCPU_REGS(%rsp), %rdi
+	mov	$\vector, %esi
+	call	\handler
+	jmp	return_full
+1:	PUSH_ALL
+	mov	$\vector, %esi
+	jmp	in_hypervisor
+	.endm
+
+	EXCEPTION 0, trap_plain
+	EXCEPTION 1, trap_debug
+	EXCEPTION 3, trap_plain
+	EXCEPTION 4, trap_plain
+	EXCEPTION 5, trap_plain
+	EXCEPTION 6, trap_invalid_opcode
+	EXCEPTION 7, trap_device_not_available
+	EXCEPTION 9, trap_plain
+	EXCEPTION 10, trap_plain_error, 1
+	EXCEPTION 11, trap_plain_error, 1
+	EXCEPTION 12, trap_plain_error, 1
+	EXCEPTION 13, trap_general_protection, 1
+	EXCEPTION 14, trap_page_fault, 1
+	EXCEPTION 15, trap_plain
+	EXCEPTION 16, trap_plain
+	EXCEPTION 17, trap_plain_error, 1
+	EXCEPTION 19, trap_plain
+	EXCEPTION 20, trap_plain
+	EXCEPTION 21, trap_plain_error, 1
+	EXCEPTION 22, trap_plain
+	EXCEPTION 23, trap_plain
+	EXCEPTION 24, trap_plain
+	EXCEPTION 25, trap_plain
+	EXCEPTION 26, trap_plain
+	EXCEPTION 27, trap_plain
+	EXCEPTION 28, trap_plain
+	EXCEPTION 29, trap_plain
+	EXCEPTION 30, trap_plain
+	EXCEPTION 31, trap_plain
+
+return_full:
+	CHECK_WORK full_slow_exit
+restore_all:
+	POP_ALL
+	add	$8, %rsp
+/* A frame that IRET refuses faults here; trap_in_hypervisor() makes it the guest's own fault. */
+	.globl	iret_to_guest
+iret_to_guest:
+	iretq
+
+/* The first run of a vCPU: switch_stacks() returns to here. */
+	.globl	vcpu_first_run
+vcpu_first_run:
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	vcpu_started
+	jmp	full_slow_exit
+
+/*
+ * A fault of the hypervisor's own; rsp at the registers, the vector in esi. C answers NULL, or where the
+ * registers are of a vCPU that is to run instead.
+ */
+in_hypervisor:
+	cld
+	mov	%rsp, %rdi
+	call	trap_in_hypervisor
+	test	%rax, %rax
+	jnz	1f
+	POP_ALL
+	add	$8, %rsp
+	iretq
+1:	mov	%rax, %rsp
+	jmp	full_slow_exit
+
+/* --- vectors with a stack of their own: NMI, double fault, machine check ------------------------------- */
+
+	.macro IST_EXCEPTION vector, handler, has_error=0
+	.balign	16
+entry_vector_\vector:
+	.if !\has_error
+	push	$0
+	.endif
+	PUSH_ALL
+	cld
+	CLAC
+	mov	%rsp, %rdi
+	call	\handler
+	POP_ALL
+	add	$8, %rsp
+	iretq
+	.endm
+
+	IST_EXCEPTION 2, trap_nmi
+	IST_EXCEPTION 8, trap_double_fault, 1
+	IST_EXCEPTION 18, trap_machine_check
+
+/* --- interrupts ------------------------------------------------------------------------------------------ */
+
+	.balign	16
+interrupt_stubs:
+	vector = 32
+	.rept	224
+	.balign	16
+	push	$vector
+	jmp	interrupt
+	vector = vector + 1
+	.endr
+
+interrupt:
+	testb	$3, 16(%rsp)
+	jz	1f
+	PUSH_ALL
+	cld
+	CLAC
+	lea	-VCPU_REGS(%rsp), %rdi
+	mov	R_error_code(%rsp), %esi
+	call	interrupt_from_guest
+	jmp	return_full
+1:	PUSH_ALL
+	cld
+	mov	R_error_code(%rsp), %edi
+	call	interrupt_in_hypervisor
+	POP_ALL
+	add	$8, %rsp
+	iretq
+
+/* Where each vector enters; descriptors.c makes the IDT of it. */
+	.section .rodata
+	.globl	entry_points
+	.balign	8
+entry_points:
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.quad	entry_vector_\n
+	.endr
+	vector = 32
+	.rept	224
+	.if vector == 0x80
+	.quad	entry_int80
+	.else
+	.quad	interrupt_stubs + 16 * (vector - 32)
+	.endif
+	vector = vector + 1
+	.endr
+
+/* --- switching stacks ------------------------------------------------------------------------------------- */
+
+	.text
+/* void switch_stacks(u64 *save_rsp_here, u64 new_rsp): goes on where the other stack left off. */
+	.globl	switch_stacks
+switch_stacks:
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, (%rdi)
+	mov	%rsi, %rsp
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+
+/* void run_on_stack(u64 rsp, void (*fn)(void)): leaves the boot stack for good. */
+	.globl	run_on_stack
+run_on_stack:
+	mov	%rdi, %rsp
+	xor	%ebp, %ebp
+	call	*%rsi
+	ud2

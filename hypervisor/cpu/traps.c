@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions: the hypervisor's own, something to emulate, or the guest's? The guest's are bounced.
+ * What happened in the hypervisor is a guest address that did not answer (.extable), a frame that
+ * IRET refused (the guest's fault), or our error.
+ */
+#include <asm.h>
+#include <console.h>
+#include <cpu.h>
+#include <domain.h>
+#include <emulate.h>
+#include <entry.h>
+#include <frames.h>
+#include <irq.h>
+#include <string.h>
+#include <uaccess.h>
+
+enum {
+	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
+	VECTOR_SYSCALL = 0x80,
+};
+
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
+
+/* --- from a guest ---------------------------------------------------------------------------------- */
+
+void trap_plain(struct vcpu *v, int vector)
+{
+	bounce_exception(v, vector, NO_ERROR_CODE);
+}
+
+void trap_plain_error(struct vcpu *v, int vector)
+{
+	bounce_exception(v, vector, v->regs.error_code);
+}
+
+void trap_debug(struct vcpu *v)
+{
+	debugreg_handle_db(v);
+	bounce_exception(v, VECTOR_DB, NO_ERROR_CODE);
+}
+
+void trap_invalid_opcode(struct vcpu *v)
+{
+	if (!emulate_ud(v))
+		bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+}
+
+void trap_device_not_available(struct vcpu *v)
+{
+	if (!fpu_handle_nm(v))
+		bounce_exception(v, VECTOR_NM, NO_ERROR_CODE);
+}
+
+void trap_general_protection(struct vcpu *v)
+{
+	v->counters[EXIT_GP]++;
+	if (!emulate_gp(v, v->regs.error_code))
+		bounce_gp(v, v->regs.error_code);
+}
+
+/* The one software interrupt with a gate of its own. */
+void trap_int80(struct vcpu *v)
+{
+	int needed = v->kernel_mode ? 1 : 3;
+
+	if (likely(v->trap_address[VECTOR_SYSCALL] && (v->trap_flags[VECTOR_SYSCALL] & TI_DPL_MASK) >= needed)) {
+		bounce_exception(v, VECTOR_SYSCALL, NO_ERROR_CODE);
+	} else {
+		v->regs.rip -= 2;
+		bounce_gp(v, VECTOR_SYSCALL * 8 + 2);
+	}
+}
+
+/*
+ * IRETQ at CPL 3 with SMAP on: TCG makes the pops as supervisor accesses, so they fault though the stack is
+ * fine; no hardware does. Completes the instruction. False: it was something else.
+ */
+static bool complete_iret(struct vcpu *v)
+{
+	struct cpu_user_regs *r = &v->regs;
+	u64 frame[5];
+	u8 code[2];
+
+	if (copy_from_guest(code, r->rip, 2) || code[0] != 0x48 || code[1] != 0xcf ||
+	    copy_from_guest(frame, r->rsp, sizeof(frame)))
+		return false;
+	if ((frame[1] & 3) != 3) {
+		bounce_gp(v, frame[1] & 0xfffc);
+		return true;
+	}
+	r->rip = frame[0];
+	r->cs = frame[1];
+	r->rflags = (frame[2] & ~(FLAGS_IOPL | FLAGS_VM)) | FLAGS_IF;
+	r->rsp = frame[3];
+	r->ss = frame[4];
+	return true;
+}
+
+/*
+ * A fault at CPL 3 without the user bit: the CPU read a descriptor table, or the SMAP case above. True: done.
+ * An LDT page not yet validated is mapped now (mm/segdesc.c).
+ */
+static bool implicit_access(struct vcpu *v, u64 address, u64 error_code)
+{
+	u64 offset = address - vcpu_window(v) - VCPU_WINDOW_LDT * PAGE_SIZE;
+
+	if (offset < 16 * PAGE_SIZE) {
+		if (!segdesc_ldt_fault(v, offset))
+			bounce_page_fault(v, v->ldt_base + offset, error_code);
+		return true;
+	}
+	return complete_iret(v);
+}
+
+void trap_page_fault(struct vcpu *v)
+{
+	u64 address = read_cr2(), error_code = v->regs.error_code;
+
+	v->counters[EXIT_PAGE_FAULT]++;
+	if (unlikely(!(error_code & PF_USER)) && implicit_access(v, address, error_code))
+		return;
+	if (v->kernel_mode) {
+		if ((error_code & (PF_PRESENT | PF_WRITE)) == (PF_PRESENT | PF_WRITE) &&
+		    vm_assist(v->domain, VMASST_TYPE_writable_pagetables) && guest_address_ok(address) &&
+		    ptwr_emulate(v, address))
+			return;
+		error_code &= ~(u64)PF_USER;
+	}
+	bounce_page_fault(v, address, error_code);
+}
+
+void interrupt_from_guest(struct vcpu *v, int vector)
+{
+	v->counters[EXIT_INTERRUPT]++;
+	handle_irq(v, vector);
+}
+
+/*
+ * The slow way back: returns when nothing is left to do before the guest runs. An NMI goes in
+ * last, so that it is the first to be handled.
+ */
+void exit_work(struct vcpu *v)
+{
+	for (;;) {
+		if (v->work & WORK_SCHEDULE) {
+			__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+			schedule();
+		} else if (READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask)) {
+			bounce_upcall(v);
+		} else if (v->work & WORK_FAILSAFE) {
+			__atomic_and_fetch(&v->work, ~WORK_FAILSAFE, __ATOMIC_ACQ_REL);
+			bounce_failsafe(v);
+		} else if (v->work & WORK_NMI) {
+			__atomic_and_fetch(&v->work, ~WORK_NMI, __ATOMIC_ACQ_REL);
+			if (v->nmi_masked)
+				v->nmi_pending = true;
+			else
+				bounce_nmi(v);
+		} else {
+			return;
+		}
+	}
+}
+
+/* --- in the hypervisor -------------------------------------------------------------------------------- */
+
+struct exception_entry {
+	s32 from, to;	/* each relative to itself */
+};
+extern const struct exception_entry extable_start[], extable_end[];
+
+static bool fix_up(struct cpu_user_regs *regs)
+{
+	for (const struct exception_entry *e = extable_start; e < extable_end; e++) {
+		if ((u64)&e->from + e->from == regs->rip) {
+			regs->rip = (u64)&e->to + e->to;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * IRET refused the guest's frame. rip to ss of v->regs still hold it; the other registers were popped already, and the
+ * fault's own frame now lies across them. They are in that frame: put them back, and the fault is the guest's.
+ */
+static struct cpu_user_regs *iret_refused(struct cpu_user_regs *regs, int vector)
+{
+	struct vcpu *v = stack_to_vcpu((u64)regs);
+	struct cpu_user_regs popped = *regs;
+
+	memcpy(&v->regs, &popped, offsetof(struct cpu_user_regs, error_code));
+	bounce_exception(v, vector, popped.error_code);
+	return &v->regs;
+}
+
+struct cpu_user_regs *trap_in_hypervisor(struct cpu_user_regs *regs, int vector)
+{
+	if (regs->rip == (u64)iret_to_guest)
+		return iret_refused(regs, vector);
+	if (vector == VECTOR_DB) {
+		write_dr6(0xffff0ff0);	/* the guest watches memory that it had us touch */
+		return NULL;
+	}
+	if (!fix_up(regs))
+		panic_trap(regs, vector);
+	return NULL;
+}
+
+void interrupt_in_hypervisor(int vector)
+{
+	handle_irq(current, vector);
+}
+
+/* On a stack of its own, whatever ran. The machine has no NMI source but a person: domain 0 is told. */
+void trap_nmi(struct cpu_user_regs *regs)
+{
+	if (dom0 && dom0->vcpu[0])
+		__atomic_or_fetch(&dom0->vcpu[0]->work, WORK_NMI, __ATOMIC_ACQ_REL);
+}
+
+void trap_double_fault(struct cpu_user_regs *regs)
+{
+	panic_trap(regs, 8);
+}
+
+void trap_machine_check(struct cpu_user_regs *regs)
+{
+	panic_trap(regs, 18);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dispatch: the table that entry.S calls through, made from the ABI's list, and multicall, which
+ * calls through it again. Numbers without a handler answer -ENOSYS.
+ */
+#include <abi/paravane.h>
+#include <abi/xen.h>
+#include <cpu.h>
+#include <domain.h>
+#include <entry.h>
+#include <hypercall.h>
+#include <string.h>
+#include <uaccess.h>
+
+/* Entered for its number in assembly: it does not return to the caller (entry.S). */
+#define do_iret (*(hypercall_handler *)hypercall_iret)
+
+static long absent(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+{
+	return -ENOSYS;
+}
+
+#define HYPERCALL(number, name, nargs, section) [number] = do_##name,
+#define ABSENT(number, name) [number] = absent,
+hypercall_handler *const hypercall_table[NR_HYPERCALLS] = {
+	[0 ... NR_HYPERCALLS - 1] = absent,
+#include <abi/hypercalls.def>
+	[__HYPERVISOR_paravane_op] = do_paravane_op,
+};
+
+/* --- multicall ---------------------------------------------------------------------------------------- */
+
+enum { ENTRY_SIZE = 64, ENTRY_RESULT = 8, ENTRY_ARGS = 16 };
+#define PREEMPT_EVERY 64
+
+static inline long multicall_one(u64 op, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+{
+	if (unlikely(op >= NR_HYPERCALLS))
+		return -ENOSYS;
+	if (unlikely(op == __HYPERVISOR_multicall))
+		return -EINVAL;
+	if (unlikely(op == __HYPERVISOR_iret))
+		return -ENOSYS;
+	return hypercall_table[op](a1, a2, a3, a4, a5, v);
+}
+
+/*
+ * Runs a list in order, each entry read just before its turn; results are stored even when negative. -EFAULT: the
+ * list cannot be read or written there; the entries before it have been carried out.
+ */
+long do_multicall(u64 list, u64 count, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+{
+	u64 end = list + count * ENTRY_SIZE;
+	u64 op, args[5];
+	long result;
+
+	if (unlikely(count >> 32))
+		return -EINVAL;
+	if (unlikely(!guest_range_ok(list, count * ENTRY_SIZE)))
+		return -EFAULT;
+	for (; list != end; list += ENTRY_SIZE) {
+		user_access_begin();
+		raw_get_u64(op, list, fault);
+		raw_get_u64(args[0], list + ENTRY_ARGS, fault);
+		raw_get_u64(args[1], list + ENTRY_ARGS + 8, fault);
+		raw_get_u64(args[2], list + ENTRY_ARGS + 16, fault);
+		raw_get_u64(args[3], list + ENTRY_ARGS + 24, fault);
+		raw_get_u64(args[4], list + ENTRY_ARGS + 32, fault);
+		user_access_end();
+		result = multicall_one(op, args[0], args[1], args[2], args[3], args[4], v);
+		user_access_begin();
+		raw_put_u64(result, list + ENTRY_RESULT, fault);
+		user_access_end();
+		if (unlikely(!((list >> 6) & (PREEMPT_EVERY - 1))))
+			preempt_point();
+	}
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* --- paravane_op: what only this hypervisor tells ------------------------------------------------------- */
+
+/* Sub-operation 0: the domain's exit counters, summed over its vCPUs, as COUNTERS words at a2. Answers their number. */
+long do_paravane_op(u64 op, u64 buffer, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+{
+	u64 sums[COUNTERS] = { 0 };
+
+	if (op != PARAVANE_read_counters)
+		return -ENOSYS;
+	for (int i = 0; i < v->domain->vcpu_count; i++)
+		for (int j = 0; j < COUNTERS; j++)
+			sums[j] += v->domain->vcpu[i]->counters[j];
+	if (copy_to_guest(buffer, sums, sizeof(sums)))
+		return -EFAULT;
+	return COUNTERS;
+}

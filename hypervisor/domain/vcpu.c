@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making and unmaking a vCPU: its window (layout.h) with stack, structure and descriptor tables, and
+ * its FPU area. A window is free or belongs to one vCPU; `windows` has a bit for each.
+ */
+#include <abi/arch-x86_64.h>
+#include <asm.h>
+#include <console.h>
+#include <cpu.h>
+#include <domain.h>
+#include <emulate.h>
+#include <entry.h>
+#include <frames.h>
+#include <pagetable.h>
+#include <string.h>
+
+#define MAX_WINDOWS 4096
+BUILD_ASSERT(sizeof(struct vcpu) <= PAGE_SIZE);
+BUILD_ASSERT(offsetof(struct vcpu, regs.es) % 16 == 0);	/* TSS.rsp0 */
+
+static u64 windows[MAX_WINDOWS / 64];
+static struct spinlock windows_lock;
+/* What unused GDT pages show: null descriptors. */
+static const u64 empty_page[512] __attribute__((aligned(4096)));
+
+static int window_take(void)
+{
+	int slot = -1;
+
+	spin_lock(&windows_lock);
+	for (size_t i = 0; i < ARRAY_SIZE(windows) && slot < 0; i++) {
+		if (windows[i] != ~0ull) {
+			int bit = __builtin_ctzll(~windows[i]);
+
+			windows[i] |= 1ull << bit;
+			slot = i * 64 + bit;
+		}
+	}
+	spin_unlock(&windows_lock);
+	return slot;
+}
+
+static void window_release(int slot)
+{
+	spin_lock(&windows_lock);
+	windows[slot / 64] &= ~(1ull << slot % 64);
+	spin_unlock(&windows_lock);
+}
+
+static bool window_map(u64 window)
+{
+	for (int i = VCPU_WINDOW_STACK; i <= VCPU_WINDOW_STRUCT; i++) {
+		void *page = alloc_page();
+
+		if (!page)
+			return false;
+		map_hv_page(window + i * PAGE_SIZE, virt_to_maddr(page), HV_DATA);
+	}
+	for (int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
+		map_hv_page(window + i * PAGE_SIZE, hv_virt_to_maddr(empty_page), HV_RODATA);
+	map_hv_page(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE, hv_virt_to_maddr(hv_gdt), HV_RODATA);
+	return true;
+}
+
+static void window_unmap(u64 window)
+{
+	for (int i = 0; i < VCPU_WINDOW_PAGES; i++) {
+		maddr_t m = unmap_hv_page(window + i * PAGE_SIZE);
+
+		if (m && i >= VCPU_WINDOW_STACK && i <= VCPU_WINDOW_STRUCT)
+			free_page(maddr_to_virt(m));
+	}
+	flush_tlb_all_cpus();
+}
+
+/* The stack of a vCPU that never ran returns to `entry` with rsp at its registers. */
+static void stack_prepare(struct vcpu *v, const void *entry)
+{
+	u64 *sp = (u64 *)&v->regs;
+
+	*--sp = (u64)entry;
+	sp -= 6;	/* what switch_stacks() pops */
+	memset(sp, 0, 6 * sizeof(*sp));
+	v->saved_rsp = (u64)sp;
+}
+
+static void registers_reset(struct vcpu *v)
+{
+	v->regs.cs = FLAT_KERNEL_CS;
+	v->regs.ss = FLAT_KERNEL_SS;
+	v->regs.rflags = FLAGS_IF | 2;
+	v->kernel_mode = true;
+	v->cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	debugreg_init_vcpu(v);
+}
+
+static struct vcpu *vcpu_alloc(const void *entry)
+{
+	int slot = window_take();
+	u64 window = WINDOWS_START + (u64)slot * VCPU_WINDOW_SIZE;
+	struct vcpu *v = (struct vcpu *)(window + VCPU_WINDOW_STRUCT * PAGE_SIZE);
+
+	if (slot < 0)
+		return NULL;
+	if (!window_map(window)) {
+		window_unmap(window);
+		window_release(slot);
+		return NULL;
+	}
+	v->slot = slot;
+	v->info_mfn = INVALID_MFN;
+	v->runstate = RUN_OFFLINE;
+	registers_reset(v);
+	stack_prepare(v, entry);
+	return v;
+}
+
+static void vcpu_free(struct vcpu *v)
+{
+	u64 window = vcpu_window(v);
+	int slot = v->slot;
+
+	window_unmap(window);
+	window_release(slot);
+}
+
+struct vcpu *vcpu_create(struct domain *d, int id)
+{
+	struct vcpu *v = vcpu_alloc(vcpu_first_run);
+
+	if (!v)
+		return NULL;
+	v->domain = d;
+	v->id = id;
+	v->cpu = cpus[0];
+	v->info = &d->shared_info->vcpu_info[id];
+	v->info->evtchn_upcall_mask = 1;
+	if (fpu_init_vcpu(v)) {
+		vcpu_free(v);
+		return NULL;
+	}
+	d->vcpu[id] = v;
+	d->vcpu_count = max(d->vcpu_count, id + 1);
+	return v;
+}
+
+/* It does not run and never will: its domain dies. */
+void vcpu_destroy(struct vcpu *v)
+{
+	v->domain->vcpu[v->id] = NULL;
+	fpu_fini_vcpu(v);
+	vcpu_free(v);
+}
+
+/* --- the idle vCPU: what a CPU runs when there is nothing to run ---------------------------------------- */
+
+static struct vcpu_info idle_info;	/* never pending */
+
+struct vcpu *idle_vcpu_create(struct cpu *c)
+{
+	struct vcpu *v = vcpu_alloc(idle_loop);
+
+	if (!v)
+		return NULL;
+	v->cpu = c;
+	v->info = &idle_info;
+	v->runstate = RUN_RUNNING;
+	c->idle = c->running = v;
+	return v;
+}
+
+void start_on_idle(struct vcpu *idle, void (*fn)(void))
+{
+	run_on_stack((u64)&idle->regs, fn);
+}
