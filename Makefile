@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 
 B := build
+Q := $(if $(V),,@)
 CC := gcc
 CLANG := clang
 OBJCOPY := objcopy
@@ -52,37 +53,37 @@ fuzzers: $(FUZZ)
 
 # Offsets that assembly needs are taken from the compiler, never typed.
 $(B)/gen/offsets.h: hypervisor/offsets.c
-	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -MF $(B)/gen/offsets.d -MT $@ -S -o $(B)/gen/offsets.s $<
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HV_CFLAGS) -MF $(B)/gen/offsets.d -MT $@ -S -o $(B)/gen/offsets.s $<
 	sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$\{0,1\}\([-0-9]*\).*$$/#define \1 \2/p' $(B)/gen/offsets.s > $@
 
 $(B)/hypervisor/%.c.o: hypervisor/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -c -o $@ $<
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HV_CFLAGS) -c -o $@ $<
 
 $(B)/hypervisor/%.S.o: hypervisor/%.S $(B)/gen/offsets.h Makefile
-	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
 
 # --- guests ----------------------------------------------------------------
 
 $(B)/guest/pvkernel/%.o: pvkernel/% Makefile
-	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -Ipvkernel/include -c -o $@ $<
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(GUEST_CFLAGS) -Ipvkernel/include -c -o $@ $<
 
 $(B)/pvkernel.elf: $(PVK_OBJ) pvkernel/pvkernel.lds
-	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T pvkernel/pvkernel.lds -o $@ $(PVK_OBJ)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T pvkernel/pvkernel.lds -o $@ $(PVK_OBJ)
 
 $(B)/pvkernel: $(B)/pvkernel.elf
-	$(OBJCOPY) --strip-debug $< $@
+	$(Q)$(OBJCOPY) --strip-debug $< $@
 
 $(B)/tests/conformance/%.o: tests/conformance/% Makefile
-	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -Itests/conformance/lib -c -o $@ $<
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(GUEST_CFLAGS) -Itests/conformance/lib -c -o $@ $<
 
 $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conformance/lib/image.lds
-	@mkdir -p $(@D)
-	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T tests/conformance/lib/image.lds \
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T tests/conformance/lib/image.lds \
 		-o $@ $< $(CONF_LIB_OBJ)
 
 # --- host tests ------------------------------------------------------------
@@ -90,12 +91,12 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 $(B)/unit/%: tests/unit/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
 
 $(B)/fuzz/%: tests/fuzz/%.c Makefile
-	@mkdir -p $(@D)
-	$(CLANG) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $<
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CLANG) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $<
 
 # --- housekeeping ----------------------------------------------------------
 

@@ -154,9 +154,7 @@ static bool map_new_page(u64 va, u64 flags)
 {
 	void *page = alloc_page();
 
-	if (page)
-		map_hv_page(va, virt_to_maddr(page), flags);
-	return page;
+	return page && !map_hv_page(va, virt_to_maddr(page), flags);
 }
 
 struct cpu *cpu_create(int id, u32 apic_id)
@@ -169,7 +167,7 @@ struct cpu *cpu_create(int id, u32 apic_id)
 	if (!code)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(data_pages); i++)
-		if (!map_new_page(window + data_pages[i] * PAGE_SIZE, HV_DATA))
+		if (!map_new_page(window + data_pages[i] * PAGE_SIZE, HV_RW))
 			return NULL;
 	c->id = id;
 	c->apic_id = apic_id;
@@ -180,14 +178,15 @@ struct cpu *cpu_create(int id, u32 apic_id)
 	c->entry_target_sysenter = (u64)entry_user_sysenter;
 
 	/* Written where it will run, for its operands are relative; then no longer writable. */
-	map_hv_page(window, virt_to_maddr(code), HV_DATA);
+	if (map_hv_page(window, virt_to_maddr(code), HV_RW))
+		return NULL;
 	c->entry_syscall = window;
 	end = emit_entry((u8 *)window, c, true, &c->entry_target);
 	c->entry_syscall32 = (u64)end;
 	end = emit_entry(end, c, true, &c->entry_target32);
 	c->entry_sysenter = (u64)end;
 	emit_entry(end, c, false, &c->entry_target_sysenter);
-	map_hv_page(window, virt_to_maddr(code), HV_TEXT);
+	map_hv_page(window, virt_to_maddr(code), HV_RX);
 	invlpg(window);
 	return cpus[id] = c;
 }

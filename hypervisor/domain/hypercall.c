@@ -20,13 +20,16 @@ static long absent(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 	return -ENOSYS;
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"	/* what the list does not name is absent */
 #define HYPERCALL(number, name, nargs, section) [number] = do_##name,
-#define ABSENT(number, name) [number] = absent,
+#define ABSENT(number, name)
 hypercall_handler *const hypercall_table[NR_HYPERCALLS] = {
 	[0 ... NR_HYPERCALLS - 1] = absent,
 #include <abi/hypercalls.def>
 	[__HYPERVISOR_paravane_op] = do_paravane_op,
 };
+#pragma GCC diagnostic pop
 
 /* --- multicall ---------------------------------------------------------------------------------------- */
 

@@ -52,25 +52,32 @@ static bool window_map(u64 window)
 	for (int i = VCPU_WINDOW_STACK; i <= VCPU_WINDOW_STRUCT; i++) {
 		void *page = alloc_page();
 
-		if (!page)
+		if (!page || map_hv_page(window + i * PAGE_SIZE, virt_to_maddr(page), HV_RW))
 			return false;
-		map_hv_page(window + i * PAGE_SIZE, virt_to_maddr(page), HV_DATA);
 	}
 	for (int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
-		map_hv_page(window + i * PAGE_SIZE, hv_virt_to_maddr(empty_page), HV_RODATA);
-	map_hv_page(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE, hv_virt_to_maddr(hv_gdt), HV_RODATA);
-	return true;
+		if (map_hv_page(window + i * PAGE_SIZE, image_to_maddr(empty_page), HV_RO))
+			return false;
+	return !map_hv_page(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE, image_to_maddr(hv_gdt), HV_RO);
 }
 
 static void window_unmap(u64 window)
 {
-	for (int i = 0; i < VCPU_WINDOW_PAGES; i++) {
-		maddr_t m = unmap_hv_page(window + i * PAGE_SIZE);
+	maddr_t stack[VCPU_WINDOW_STRUCT - VCPU_WINDOW_STACK + 1] = { 0 };
 
-		if (m && i >= VCPU_WINDOW_STACK && i <= VCPU_WINDOW_STRUCT)
-			free_page(maddr_to_virt(m));
+	for (int i = 0; i < VCPU_WINDOW_PAGES; i++) {
+		u64 va = window + i * PAGE_SIZE, *l1e = hv_l1e(va);
+
+		if (!l1e || !*l1e)
+			continue;
+		if (i >= VCPU_WINDOW_STACK && i <= VCPU_WINDOW_STRUCT)
+			stack[i - VCPU_WINDOW_STACK] = *l1e & PTE_ADDR_MASK;
+		unmap_hv_page(va);
 	}
 	flush_tlb_all_cpus();
+	for (size_t i = 0; i < ARRAY_SIZE(stack); i++)
+		if (stack[i])
+			free_page(maddr_to_virt(stack[i]));
 }
 
 /* The stack of a vCPU that never ran returns to `entry` with rsp at its registers. */

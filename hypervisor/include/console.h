@@ -3,6 +3,7 @@
 #ifndef PARAVANE_CONSOLE_H
 #define PARAVANE_CONSOLE_H
 
+#include <stdarg.h>
 #include <types.h>
 
 enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
@@ -19,9 +20,13 @@ void printk_at(int level, const char *format, ...) __attribute__((format(printf,
 #define log_debug(...) printk_at(LOG_DEBUG, __VA_ARGS__)
 
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int vsnprintf(char *to, size_t size, const char *format, va_list arguments);
 
 /* Ours to fix: registers, backtrace, reason, then the machine stops (debug/panic.c). */
 void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* The same for an exception in the hypervisor: its registers are those given. */
+struct cpu_user_regs;
+void panic_trap(struct cpu_user_regs *regs, int vector) __attribute__((noreturn));
 #define assert(c) do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
 
 #endif

@@ -99,4 +99,9 @@ u64 *guest_l1e(struct vcpu *v, u64 va, mfn_t *l1);
 bool ptwr_emulate(struct vcpu *v, u64 address);	/* a write fault to a page table: true if done */
 void mmu_teardown(struct domain *d);
 
+/* --- mm/segdesc.c ----------------------------------------------------------------------------------- */
+
+/* The CPU missed the LDT page at this offset of v's LDT: validates and maps it. False: the guest's page fault. */
+bool segdesc_ldt_fault(struct vcpu *v, u64 offset);
+
 #endif
