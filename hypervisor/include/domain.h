@@ -41,6 +41,8 @@ struct domain {
 
 extern struct domain *dom0;
 
+struct domain *domain_create(domid_t id);	/* without memory or vCPUs; NULL: no memory for it */
+
 /* The domain with this id (DOMID_SELF included), or NULL. */
 struct domain *domain_find(domid_t id);
 

@@ -66,6 +66,7 @@ static inline maddr_t virt_to_maddr(const void *p) { return (u64)p - DIRECTMAP_S
 
 void *alloc_pages(int order);		/* the hypervisor's own, zeroed, directmap address; NULL: none left */
 void free_pages(void *p, int order);
+u64 free_page_count(void);		/* frames that are free */
 static inline void *alloc_page(void) { return alloc_pages(0); }
 static inline void free_page(void *p) { free_pages(p, 0); }
 
@@ -92,6 +93,7 @@ void m2p_set(mfn_t mfn, u64 pfn);	/* through the hypervisor's writable alias */
 /* --- mm/pv_mmu.c, for others ------------------------------------------------------------------------ */
 
 /* Writes one L1 entry of d's page tables; the old one's references are dropped. For grant maps and the like. */
+int mmu_pin(struct domain *d, mfn_t mfn, enum frame_type type);	/* as MMUEXT_PIN_*: validates one of d's tables and holds it; 0, -EINVAL... */
 int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4);	/* takes references, replaces v->kernel_cr3 */
 int mmu_install_user_l4(struct vcpu *v, mfn_t l4);	/* 0: none */
 /* The PTE's location that maps `va` in the running vCPU's kernel tables, as directmap pointer, or NULL. L1 frame in *l1. */

@@ -135,6 +135,9 @@ void vcpu_wake(struct vcpu *v);		/* make a blocked vCPU runnable; callable from 
 void vcpu_kick(struct vcpu *v);		/* an event is pending: wake it, or make it look, wherever it is */
 void vcpu_block(struct vcpu *v);	/* takes effect on the way back to the guest */
 
+void vcpu_online(struct vcpu *v);	/* put up: runnable from now on */
+void vcpu_offline(struct vcpu *v);	/* the running one goes down on its way back to the guest */
+
 struct vcpu *vcpu_create(struct domain *d, int id);
 void vcpu_destroy(struct vcpu *v);
 
