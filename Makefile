@@ -39,6 +39,8 @@ CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard test
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+include tools/libdeflate.mk
+
 # --- products --------------------------------------------------------------
 
 .PHONY: all hypervisor pvkernel conformance-images unit fuzzers clean help
