@@ -14,6 +14,21 @@ OBJCOPY := objcopy
 
 .DEFAULT_GOAL := all
 
+# --- what a fresh machine lacks ----------------------------------------------
+
+# A target's packages are installed before anything is read of it: make remakes the file
+# included here, then starts again.
+GOALS := $(or $(MAKECMDGOALS),all)
+STAGE := $(if $(filter-out clean help,$(GOALS)),$(if $(filter-out all hypervisor pvkernel $(B)/%,$(GOALS)),$(if $(filter-out run gdb iso,$(GOALS)),test,run),build))
+ifneq ($(STAGE),)
+include $(B)/installed-$(STAGE).mk
+endif
+
+$(B)/installed-%.mk: tools/install
+	@mkdir -p $(@D)
+	@tools/install $*
+	@touch $@
+
 # --- flags -----------------------------------------------------------------
 
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla
@@ -100,12 +115,37 @@ $(B)/fuzz/%: tests/fuzz/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CLANG) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $<
 
+# --- running it ------------------------------------------------------------
+
+# What GRUB boots: the hypervisor, domain 0's kernel, and the arguments of both.
+HV_ARGS ?= dom0_mem=128M
+GUEST_ARGS ?=
+QEMU := qemu-system-x86_64 -accel tcg -cpu max -m 512 -display none -no-reboot
+
+$(B)/paravane.iso: $(B)/paravane $(B)/pvkernel tools/make-iso
+	$(Q)tools/make-iso $@ $(B)/paravane $(B)/pvkernel '$(HV_ARGS)' '$(GUEST_ARGS)'
+
+.PHONY: iso run gdb test
+iso: $(B)/paravane.iso	## the bootable image
+run: $(B)/paravane.iso	## boot by GRUB to the guest's prompt (Ctrl-a x leaves)
+	$(QEMU) -serial mon:stdio -cdrom $<
+
+gdb: all	## boot stopped, with gdb attached and its macros loaded
+	tools/gdb $(B)/paravane.elf $(B)/paravane $(B)/pvkernel
+
+# --- all tests -------------------------------------------------------------
+
+test: all $(UNIT) $(FUZZ) $(B)/paravane.iso	## every test; the last line counts them
+	tests/suite
+
+-include tests/conformance/conformance.mk tests/abi/abi.mk tests/bench/bench.mk
+
 # --- housekeeping ----------------------------------------------------------
 
 clean:	## remove what was built
 	rm -rf $(B)
 
 help:	## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/*/*.mk | expand -t 20
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -97,7 +97,7 @@ void domain_crash(struct domain *d, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	log_error("Domain %d crashes: %s", d->id, reason);
+	log_error("Domain %d crashed: %s", d->id, reason);
 	if (current->domain == d)
 		print_registers(&current->regs);
 	domain_shutdown(d, SHUTDOWN_crash);

@@ -86,7 +86,8 @@ void put_frame_type(mfn_t mfn);
 
 /* --- mm/m2p.c --------------------------------------------------------------------------------------- */
 
-#define m2p_table ((u64 *)M2P_START)
+/* Slots of frames that are no RAM are read-only: they hold INVALID_PFN for good. */
+#define m2p_table ((u64 *)M2P_WRITABLE_START)
 #define INVALID_PFN (~0ull)
 void m2p_set(mfn_t mfn, u64 pfn);	/* through the hypervisor's writable alias */
 

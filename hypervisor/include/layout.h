@@ -3,6 +3,7 @@
  * The hypervisor's part of every address space: L4 slots 256 to 271, the range that the ABI reserves.
  *
  *   0xffff800000000000  slot 256  machine-to-phys table, one u64 a frame, read-only for guests
+ *   0xffff808000000000  slot 257  the same table, writable, for the hypervisor
  *   0xffff820000000000  slot 260  windows: one of VCPU_WINDOW_SIZE a vCPU, then one a CPU
  *   0xffff828000000000  slot 261  frame table, struct frame[mfn]
  *   0xffff82c000000000  slot 261  the hypervisor's image
@@ -21,6 +22,7 @@
 #define HV_END 0xffff880000000000
 
 #define M2P_START 0xffff800000000000
+#define M2P_WRITABLE_START 0xffff808000000000
 #define WINDOWS_START 0xffff820000000000
 #define CPU_WINDOWS_START 0xffff824000000000
 #define FRAME_TABLE_START 0xffff828000000000

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Interrupts of the machine: vectors, local APIC, I/O APIC. All are taken with interrupts off. */
+#ifndef PARAVANE_IRQ_H
+#define PARAVANE_IRQ_H
+
+#include <types.h>
+#include <vcpu.h>
+
+#define VECTOR_CONSOLE 0xf0
+#define VECTOR_KICK 0xf8	/* look at the running vCPU's work */
+#define VECTOR_TIMER 0xf9
+#define VECTOR_FLUSH 0xfa	/* flush the TLB if flush_request says so */
+#define VECTOR_APIC_ERROR 0xfe
+#define VECTOR_SPURIOUS 0xff
+
+/* Every hardware interrupt; v is the vCPU that it came upon. Acknowledges it. */
+void handle_irq(struct vcpu *v, int vector);
+
+/* --- cpu/apic.c --- */
+void apic_init(void);		/* once, on the first CPU */
+void apic_init_cpu(void);	/* on each CPU */
+u32 apic_id(void);
+void apic_send_ipi(u32 apic_id, int vector);
+void apic_send_init(u32 apic_id);
+void apic_send_startup(u32 apic_id, int page);
+void apic_stop_others(void);	/* NMI-free stop: INIT to all others; for panic and reset */
+void apic_timer_start(u32 ticks);	/* one-shot; 0: stop */
+u32 apic_timer_left(void);
+
+/* --- cpu/ioapic.c --- */
+void ioapic_init(void);
+void ioapic_route_isa(int irq, int vector, u32 apic_id);
+
+/* --- cpu/time.c --- */
+void time_init(void);
+void wait_us(u32 us);
+extern u64 tsc_base;	/* TSC at system time 0: the same on all CPUs */
+
+/* --- cpu/smp.c --- */
+void smp_boot(void);
+void handle_flush_request(void);
+
+/* --- cpu/descriptors.c --- */
+struct cpu *cpu_create(int id, u32 apic_id);
+void cpu_load_tables(struct cpu *c);
+
+/* --- cpu/features.c --- */
+void features_init(void);	/* on the first CPU: find out, choose CR4 */
+void features_init_cpu(void);	/* on each CPU: set CR0, CR4, EFER, XCR0 */
+
+#endif
