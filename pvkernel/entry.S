@@ -79,7 +79,7 @@ trap_native_\nr:
 	.irp nr, 8, 10, 11, 12, 13, 14, 17, 21
 	VECTOR \nr, 1
 	.endr
-	.irp nr, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 128, 255
+	.irp nr, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47
 	VECTOR \nr
 	.endr
 
@@ -154,9 +154,4 @@ trap_entries:
 	.irp nr, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47
 	.quad trap_pv_\nr, trap_native_\nr
 	.endr
-	.globl trap_entries_end
-trap_entries_end:
-	.globl trap_entry_int80
-trap_entry_int80:
-	.quad trap_pv_128, trap_native_128
 	.section .note.GNU-stack, "", @progbits

@@ -57,8 +57,9 @@ multiboot_header:
 	.code64
 pv_entry:
 	cld
-	lea boot_stack + BOOT_STACK_SIZE, %rsp
 	mov %rsi, %rdi
+	mov %rsp, %rsi			/* the loader's stack ends what it has put into memory */
+	lea boot_stack + BOOT_STACK_SIZE, %rsp
 	xor %ebp, %ebp
 	call pv_start
 	ud2
@@ -141,7 +142,7 @@ native_gdt_ptr_low:
 
 	.section .bss
 	.balign 4096
-	.globl native_l4, boot_stack
+	.globl boot_stack
 native_l4:
 	.skip 4096
 native_l3_low:
@@ -152,4 +153,6 @@ native_l2:
 	.skip 4096
 boot_stack:
 	.skip BOOT_STACK_SIZE
+	.globl boot_stack_end
+boot_stack_end:
 	.section .note.GNU-stack, "", @progbits

@@ -95,7 +95,7 @@ bool parse_u64(const char *s, u64 *val)
 	for (*val = 0; *s; s++) {
 		unsigned int d = digit_value(*s);
 
-		if (d >= base || *val > (~0ull - d) / base)
+		if (d >= base || *val > (~0ul - d) / base)
 			return false;
 		*val = *val * base + d;
 	}

@@ -1,71 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel comes up, one line a step. */
-#include <abi/sched.h>
-
+/* The kernel comes up, one step a line, each of which may use those above it. */
 #include "boot.h"
 #include "cmdline.h"
 #include "console.h"
-#include "hypercall.h"
+#include "evtchn.h"
+#include "gnttab.h"
 #include "lib.h"
+#include "mm.h"
+#include "ops.h"
+#include "sched.h"
+#include "shell.h"
+#include "time.h"
+#include "traps.h"
 
-struct boot_info boot;
-struct shared_info *shared_info;
-struct vcpu_info *vcpu_info;
-
-void pv_start(const struct start_info *si) __attribute__((noreturn));
-void native_start(u64 magic, u64 info) __attribute__((noreturn));
-int trap_entry(void *regs);
-void thread_main(void (*fn)(void *), void *arg);
-
-static void stop(u32 reason)
+static void choose_cpu(void)
 {
-	struct sched_shutdown arg = { reason };
+	char name[16];
 
-	HYPERVISOR_sched_op(SCHEDOP_shutdown, &arg);
+	ops_trap_init();
+	if (cmdline_get(boot.cmdline, "cpu", name, sizeof(name)) && !ops_select(name))
+		printf("cpu=%s is not possible here, using cpu=%s\n", name, cpu->name);
+}
+
+static void shell_thread(void *unused)
+{
+	static char commands[MAX_GUEST_CMDLINE];
+
+	if (cmdline_get(boot.cmdline, "run", commands, sizeof(commands)))
+		shell_run(commands);
+	shell_loop();
 }
 
 void kernel_main(void)
 {
-	char commands[256];
-	char *list[8];
-	int n = 0;
-
-	printf("pvkernel: domain of %lu pages, command line \"%s\"\n", boot.nr_pages, boot.cmdline);
-	if (cmdline_get(boot.cmdline, "run", commands, sizeof(commands)))
-		n = split(commands, ";", list, ARRAY_SIZE(list));
-	for (int i = 0; i < n; i++) {
-		if (!strcmp(list[i], "shutdown"))
-			stop(SHUTDOWN_poweroff);
-		else if (!strcmp(list[i], "reboot"))
-			stop(SHUTDOWN_reboot);
-		else
-			printf("%s: no such command\n", list[i]);
-	}
-	for (;;)
-		HYPERVISOR_sched_op(SCHEDOP_block, NULL);
-}
-
-void pv_start(const struct start_info *si)
-{
-	boot.start_info = si;
-	boot.initial_domain = si->flags & SIF_INITDOMAIN;
-	boot.nr_pages = si->nr_pages;
-	memcpy(boot.cmdline, si->cmd_line, sizeof(boot.cmdline) - 1);
-	kernel_main();
-}
-
-void native_start(u64 magic, u64 info)
-{
-	for (;;)
-		__asm__ volatile("hlt");
-}
-
-int trap_entry(void *regs)
-{
-	return 0;
-}
-
-void thread_main(void (*fn)(void *), void *arg)
-{
-	fn(arg);
+	printf("pvkernel: %lu MiB, %s, command line: %s\n", boot.nr_pages >> 8,
+	       boot.native ? "native" : boot.initial_domain ? "domain 0" : "guest domain", boot.cmdline);
+	choose_cpu();
+	traps_init();
+	paging_init();
+	phys_init();
+	if (!boot.native)
+		evtchn_init();
+	time_init();
+	ops_probe();
+	ops_describe();
+	sched_init();
+	gnttab_init();
+	cpu->irq_enable();
+	timer_reprogram();
+	console_init_input();
+	if (!thread_create("shell", shell_thread, NULL))
+		panic("no memory for the shell");
+	thread_exit();
 }

@@ -30,7 +30,7 @@ extern struct shared_info *shared_info;
 extern struct vcpu_info *vcpu_info;
 
 /* Linker script: VIRT_BASE is where physical 0 would be; the image's parts, page-aligned. */
-#define VIRT_BASE 0xffffffff80000000ull
+#define VIRT_BASE 0xffffffff80000000ul
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
 
 void kernel_main(void) __attribute__((noreturn));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Privileged instructions as C functions. In ring 0 they do what they say; in ring 3 each faults and
- * the hypervisor interprets it. safe_* survive a refusal: they return false and last_fault has why.
+ * the hypervisor interprets it, or refuses.
  */
 #ifndef PVK_INSN_H
 #define PVK_INSN_H
@@ -13,13 +13,14 @@
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 
-#define CR0_TS 8ull
+#define CR0_TS 8ul
 
-/* Executes asm text that may fault; ok tells whether it did not. Operands follow as in asm. */
-#define SAFE_ASM(ok, text, outputs, inputs, clobbers...) \
-	__asm__ volatile("1:\t" text "\n\tmov $1, %[done]\n\tjmp 3f\n2:\txor %[done], %[done]\n3:\n\t" \
-			 FIXUP(1b, 2b) : [done] "=&r"(ok) outputs : inputs : "memory", "cc", ##clobbers)
-#define COMMA ,
+/*
+ * Brackets one instruction that may fault: SAFE_BEGIN, the instruction, SAFE_END, and a "+r" operand
+ * named ok that is 0 before and 1 after unless it did. last_fault says why not.
+ */
+#define SAFE_BEGIN "1:\t"
+#define SAFE_END "\n\tmov $1, %[ok]\n2:\n\t" FIXUP(1b, 2b)
 
 static inline u8 inb(u16 port)
 {

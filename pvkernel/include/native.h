@@ -24,6 +24,6 @@ void native_set_timer(u64 deadline);
 u64 rtc_seconds(void);			/* since 1970 */
 
 void native_stop(unsigned int how);
-bool acpi_power_off(void);		/* returns only if it did not work */
+void acpi_power_off(void);		/* returns only if it did not work */
 
 #endif

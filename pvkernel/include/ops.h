@@ -70,6 +70,8 @@ extern const struct cpu_ops *cpu;
 extern const struct cpu_ops ops_hypercall, ops_native;
 extern struct cpu_ops ops_trap;
 
+void ops_trap_init(void);
+
 /* Chooses by name; false: no such way here. */
 bool ops_select(const char *name);
 

@@ -22,8 +22,8 @@
 #define VECTOR_FAILSAFE 257
 #define VECTOR_SYSCALL 258
 
-#define X86_EFLAGS_TF 0x100ull
-#define X86_EFLAGS_IF 0x200ull
+#define X86_EFLAGS_TF 0x100ul
+#define X86_EFLAGS_IF 0x200ul
 
 /* What entry.S leaves on the stack; see the drawing there. */
 struct regs {

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernel threads: preemptible, one CPU, round robin with a time slice. */
+#ifndef PVK_SCHED_H
+#define PVK_SCHED_H
+
+#include "list.h"
+#include "ops.h"
+#include "types.h"
+
+struct thread;
+
+/* Threads that wait for something. Take it and look at the condition with interrupts disabled. */
+struct wait_queue {
+	struct list waiters;
+};
+
+#define WAIT_QUEUE_INIT(q) { LIST_INIT((q).waiters) }
+
+void sched_init(void);			/* the caller becomes the first thread */
+struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);	/* NULL: no memory */
+void thread_exit(void) __attribute__((noreturn));
+void thread_yield(void);
+void thread_sleep(u64 ns);
+void thread_join(struct thread *t);	/* once for each thread created: waits for its end, frees it */
+void thread_list(void);
+
+void wait_on(struct wait_queue *q);	/* entered and left with interrupts disabled */
+void wake_up(struct wait_queue *q);	/* all of them */
+
+/* Interrupt side: switch if the slice is over or somebody better was woken. */
+void sched_preempt(void);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The arena: kernel addresses handed out by the page. Areas are kept in order of address; each has an
+ * unmapped page before and after it, so that running off an end faults. First fit.
+ */
+#include "lib.h"
+#include "mm.h"
+#include "ops.h"
+
+struct area {
+	struct list node;
+	u64 va, pages;
+};
+
+static struct list areas = LIST_INIT(areas);
+static u64 used_pages;
+
+/* A new area in the first gap that holds it and a guard page on either side. */
+static struct area *area_new(u64 pages)
+{
+	struct area *area = kmalloc(sizeof(*area));
+	struct list *at = &areas;
+	u64 va = ARENA_BASE + PAGE_SIZE;
+	u64 need = (pages + 1) << PAGE_SHIFT;
+
+	if (!area)
+		return NULL;
+	list_for_each(node, &areas) {
+		struct area *a = list_entry(node, struct area, node);
+
+		if (va + need <= a->va) {
+			at = node;
+			break;
+		}
+		va = a->va + ((a->pages + 1) << PAGE_SHIFT);
+	}
+	if (va + need > ARENA_END) {
+		kfree(area);
+		return NULL;
+	}
+	area->va = va;
+	area->pages = pages;
+	list_insert_before(at, &area->node);
+	used_pages += pages;
+	return area;
+}
+
+static void area_delete(struct area *area)
+{
+	used_pages -= area->pages;
+	list_remove(&area->node);
+	kfree(area);
+}
+
+static struct area *area_find(u64 va)
+{
+	list_for_each(node, &areas) {
+		struct area *a = list_entry(node, struct area, node);
+
+		if (va >= a->va && va < a->va + (a->pages << PAGE_SHIFT))
+			return a;
+	}
+	panic("%lx is not in the arena", va);
+}
+
+static void *map_area(const u64 *ptes, u64 count)
+{
+	bool irq = irq_save();
+	struct area *area = area_new(count);
+
+	if (area && !pt_map(area->va, ptes, count)) {
+		area_delete(area);
+		area = NULL;
+	}
+	irq_restore(irq);
+	return area ? (void *)area->va : NULL;
+}
+
+void *vmap_mfns(const u64 *mfns, u64 count, u64 prot)
+{
+	u64 *ptes = kmalloc(count * sizeof(*ptes));
+	void *va;
+
+	if (!ptes)
+		return NULL;
+	for (u64 i = 0; i < count; i++)
+		ptes[i] = make_pte(mfns[i], prot);
+	va = map_area(ptes, count);
+	kfree(ptes);
+	return va;
+}
+
+void *vmap_maddr(u64 maddr, u64 size, u64 prot)
+{
+	u64 offset = maddr & (PAGE_SIZE - 1);
+	u64 count = PAGE_ALIGN_UP(offset + size) >> PAGE_SHIFT;
+	u64 *mfns = kmalloc(count * sizeof(*mfns));
+	char *va;
+
+	if (!mfns)
+		return NULL;
+	for (u64 i = 0; i < count; i++)
+		mfns[i] = (maddr >> PAGE_SHIFT) + i;
+	va = vmap_mfns(mfns, count, prot);
+	kfree(mfns);
+	return va ? va + offset : NULL;
+}
+
+void vunmap(void *va)
+{
+	bool irq = irq_save();
+	struct area *area = area_find((u64)va);
+
+	pt_unmap(area->va, area->pages);
+	area_delete(area);
+	irq_restore(irq);
+}
+
+void *vmalloc(u64 size)
+{
+	u64 count = PAGE_ALIGN_UP(size) >> PAGE_SHIFT, got = 0;
+	u64 *ptes = kmalloc(count * sizeof(*ptes));
+	void *va = NULL;
+
+	for (; ptes && got < count; got++) {
+		u64 pfn = page_alloc();
+
+		if (pfn == NO_PAGE)
+			break;
+		ptes[got] = make_pte(pfn_to_mfn(pfn), PROT_WRITE);
+	}
+	if (ptes && got == count)
+		va = map_area(ptes, count);
+	while (!va && got)
+		page_free(mfn_to_pfn((ptes[--got] & PTE_ADDR_MASK) >> PAGE_SHIFT));
+	kfree(ptes);
+	return va;
+}
+
+/* Frames may be reused only when no mapping is left, so: collect, unmap, free; a batch at a time. */
+#define BATCH 64
+
+static void free_batch(u64 va, u64 count)
+{
+	u64 pfns[BATCH];
+
+	for (u64 i = 0; i < count; i++)
+		pfns[i] = mfn_to_pfn((*pt_lookup(va + (i << PAGE_SHIFT)) & PTE_ADDR_MASK) >> PAGE_SHIFT);
+	pt_unmap(va, count);
+	while (count)
+		page_free(pfns[--count]);
+}
+
+void vfree(void *va)
+{
+	bool irq = irq_save();
+	struct area *area = area_find((u64)va);
+
+	for (u64 done = 0; done < area->pages; done += BATCH)
+		free_batch(area->va + (done << PAGE_SHIFT), MIN(BATCH, area->pages - done));
+	area_delete(area);
+	irq_restore(irq);
+}
+
+u64 arena_used(void)
+{
+	return used_pages;
+}
