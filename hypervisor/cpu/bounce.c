@@ -49,26 +49,17 @@ static __attribute__((noinline, cold)) void bounce_failed(struct vcpu *v, u64 ha
 }
 
 /*
- * Builds the frame and makes the handler run next. extra: words between r11 and rip, the first lowest.
- * Inlined where the counts are constants, so that each caller gets straight code.
+ * Builds the frame on the stack at sp and makes the handler run next. extra: words between r11 and rip, the first lowest.
+ * Inlined where the counts are constants, so that each use is straight code.
  */
 static inline __attribute__((always_inline)) void
-bounce(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+push_frame(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras, u64 sp, u64 cs)
 {
 	struct cpu_user_regs *r = &v->regs;
-	u64 sp, cs = r->cs, flags = r->rflags & ~FLAGS_IF, mask;
+	u64 mask = READ_ONCE(v->info->evtchn_upcall_mask), flags = r->rflags;
 
-	if (v->kernel_mode) {
-		sp = r->rsp;
-		cs &= ~3ul;
-	} else {
-		toggle_guest_mode(v);
-		sp = v->kernel_sp;
-	}
-	mask = READ_ONCE(v->info->evtchn_upcall_mask);
-	cs |= mask << 32;
-	if (!mask)
-		flags |= FLAGS_IF;
+	if (mask)
+		flags &= ~FLAGS_IF;
 	if (unlikely(vm_assist(v->domain, VMASST_TYPE_architectural_iopl)))
 		flags |= (u64)v->iopl << 12;
 	sp = (sp & ~15ul) - 8 * (7 + extras);
@@ -81,7 +72,7 @@ bounce(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extr
 	for (int i = 0; i < extras; i++)
 		raw_put_u64(extra[i], sp + 16 + 8 * i, fault);
 	raw_put_u64(r->rip, sp + 16 + 8 * extras, fault);
-	raw_put_u64(cs, sp + 24 + 8 * extras, fault);
+	raw_put_u64(cs | mask << 32, sp + 24 + 8 * extras, fault);
 	raw_put_u64(flags, sp + 32 + 8 * extras, fault);
 	raw_put_u64(r->rsp, sp + 40 + 8 * extras, fault);
 	raw_put_u64(r->ss, sp + 48 + 8 * extras, fault);
@@ -99,6 +90,17 @@ fault:
 	user_access_end();
 bad:
 	bounce_failed(v, handler, sp);
+}
+
+static inline __attribute__((always_inline)) void
+bounce(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+{
+	if (v->kernel_mode) {
+		push_frame(v, handler, mask_events, extra, extras, v->regs.rsp, v->regs.cs & ~3ul);
+	} else {
+		toggle_guest_mode(v);
+		push_frame(v, handler, mask_events, extra, extras, v->kernel_sp, v->regs.cs);
+	}
 }
 
 void bounce_exception(struct vcpu *v, int vector, u64 error_code)
