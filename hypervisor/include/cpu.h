@@ -37,6 +37,7 @@ struct cpu {
 	maddr_t cr3;		/* loaded now */
 	u64 flush_request;	/* [a] a shootdown that others wait for */
 	u32 tlb_clock;		/* value of the TLB clock at this CPU's last full flush */
+	struct spinlock timers_lock;	/* the next two */
 	struct timer *timers;	/* sorted by deadline */
 	u64 timer_programmed;	/* ns; what the local APIC timer is set to, 0: off */
 	struct vcpu *run_queue;	/* runnable, first to run first; not the running one */

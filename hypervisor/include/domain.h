@@ -21,6 +21,9 @@ struct domain {
 	bool dying;
 	u8 shutdown_reason;
 	bool is_shut_down;
+	bool shutdown_code_fixed;	/* shutdown_reason was given in advance */
+	struct timer watchdog[2];
+	u8 watchdogs_used;	/* bit per watchdog */
 	u32 vm_assist;		/* bit n: VMASST_TYPE_n */
 	u8 handle[16];
 

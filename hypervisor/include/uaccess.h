@@ -43,6 +43,9 @@ static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 #define raw_put_u64(x, address, label) \
 	asm goto("1: movq %0, %1\n" EXTABLE("1b", "%l2") : : "er"((u64)(x)), "m"(*(u64 *)(address)) : "memory" : label)
 
+#define raw_get_u32(x, address, label) \
+	asm goto("1: movl (%1), %0\n" EXTABLE("1b", "%l2") : "=r"(x) : "r"(address) : "memory" : label)
+
 /* Copy; answer 0 or -EFAULT. What was copied before a fault stays. */
 int copy_from_guest(void *to, u64 from, size_t bytes);
 int copy_to_guest(u64 to, const void *from, size_t bytes);

@@ -98,6 +98,7 @@ struct vcpu {
 	struct timer singleshot, periodic, poll;
 	u64 period;
 	u32 virq_port[24];	/* [d] */
+	bool pin_override;	/* SCHEDOP_pin_override is in force */
 	u32 poll_port;		/* the port polled; 0: none; ~0: several */
 	struct vcpu *run_next;	/* in the CPU's run queue */
 	u64 saved_rsp;		/* of a vCPU switched out */
@@ -144,6 +145,7 @@ void vcpu_destroy(struct vcpu *v);
 /* --- timers, cpu/timer.c ------------------------------------------------------------------------ */
 
 void timer_set(struct timer *t, u64 deadline);	/* (re)arm on this CPU */
-void timer_stop(struct timer *t);
+void timer_stop(struct timer *t);	/* may run on another CPU; `fire` may just be running there */
+void timers_expire(struct cpu *c);	/* the timer interrupt, on that CPU */
 
 #endif

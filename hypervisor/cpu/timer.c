@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Timers: a list per CPU, sorted by deadline, and the local APIC's one-shot timer behind it.
+ *
+ * Invariant, under timers_lock: the local APIC is set to fire no later than the first deadline. It may fire
+ * earlier, for a timer that was stopped or moved since: then nothing is due and it is set anew. So moving
+ * a deadline ahead, which guests do all the time, costs no device access.
+ *
+ * A timer is in the list of t->cpu while t->deadline is not 0. `fire` runs without the lock, its timer no
+ * longer in the list; it may set it again, to a later time than now.
+ */
+#include <cpu.h>
+#include <spinlock.h>
+#include <types.h>
+#include <vcpu.h>
+
+/* While timers fire: below every deadline, so that none that is set meanwhile touches the local APIC. */
+#define FIRING 1
+
+static inline void list_insert(struct cpu *c, struct timer *t)
+{
+	struct timer **at = &c->timers;
+
+	while (*at && (*at)->deadline <= t->deadline)
+		at = &(*at)->next;
+	t->next = *at;
+	*at = t;
+}
+
+static inline void list_remove(struct cpu *c, struct timer *t)
+{
+	struct timer **at = &c->timers;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	t->deadline = 0;
+}
+
+/* Whether the local APIC has to fire earlier than it is set to; 0 stands for never. */
+static inline bool is_earlier(const struct cpu *c, u64 deadline)
+{
+	return deadline - 1 < c->timer_programmed - 1;
+}
+
+/* Another CPU's timer is taken from its list; it may move on between the look and the lock. */
+static __attribute__((noinline)) void remove_elsewhere(struct timer *t)
+{
+	while (READ_ONCE(t->deadline)) {
+		struct cpu *c = READ_ONCE(t->cpu);
+
+		spin_lock(&c->timers_lock);
+		if (t->deadline && t->cpu == c)
+			list_remove(c, t);
+		spin_unlock(&c->timers_lock);
+	}
+}
+
+/* Something is due before the local APIC's next interrupt: now, or that is set. */
+static __attribute__((noinline)) void program_earlier(struct cpu *c, u64 deadline)
+{
+	if (deadline <= now_ns()) {
+		timers_expire(c);
+		return;
+	}
+	c->timer_programmed = deadline;
+	timer_program(deadline);
+}
+
+void timer_set(struct timer *t, u64 deadline)
+{
+	struct cpu *c = current->cpu;
+
+	deadline += !deadline;
+	if (unlikely(t->cpu != c)) {
+		if (t->cpu)
+			remove_elsewhere(t);
+		t->cpu = c;
+	}
+	spin_lock(&c->timers_lock);
+	if (t->deadline)
+		list_remove(c, t);
+	t->deadline = deadline;
+	list_insert(c, t);
+	spin_unlock(&c->timers_lock);
+	if (unlikely(is_earlier(c, deadline)))
+		program_earlier(c, deadline);
+}
+
+void timer_stop(struct timer *t)
+{
+	if (t->deadline)
+		remove_elsewhere(t);
+}
+
+/* Fires what is due, in order, then sets the local APIC for the first of the rest. Ends, because what fires is set anew to later than `now`. */
+void timers_expire(struct cpu *c)
+{
+	u64 now = now_ns();
+	struct timer *t;
+
+	spin_lock(&c->timers_lock);
+	c->timer_programmed = FIRING;
+	while ((t = c->timers) && t->deadline <= now) {
+		c->timers = t->next;
+		t->deadline = 0;
+		spin_unlock(&c->timers_lock);
+		t->fire(t);
+		spin_lock(&c->timers_lock);
+	}
+	c->timer_programmed = t ? t->deadline : 0;
+	spin_unlock(&c->timers_lock);
+	if (t)
+		timer_program(c->timer_programmed);
+}
