@@ -94,6 +94,8 @@ extern struct start_info *start_info;
 extern struct shared_info *shared_info;
 /* Where this vCPU's vcpu_info lives now; a test that registers another place moves it. */
 extern struct vcpu_info *vcpu_info;
+/* Whether VIRQ_TIMER came by itself before the runtime stopped the periodic timer. */
+extern bool start_timer_was_running;
 extern char hypercall_page[PAGE_SIZE];
 extern char image_end[];
 

@@ -11,6 +11,7 @@ struct entry_state entry_state;
 struct start_info *start_info;
 struct shared_info *shared_info;
 struct vcpu_info *vcpu_info;
+bool start_timer_was_running;
 
 static uint8_t shared_info_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static struct trap_info trap_table[257];
@@ -40,6 +41,22 @@ static void register_callback(uint16_t type, void (*entry)(void))
 		bail("callback %u cannot be registered", type);
 }
 
+/* Wait for up to a second for the timer that a domain starts with, then stop it. */
+static bool stop_timer(void)
+{
+	uint32_t port = (uint32_t)evtchn_bind_virq(VIRQ_TIMER, 0);
+	struct sched_poll op = { .ports = (uint64_t)&port, .nr_ports = 1, .timeout = system_time() + 1000000000 };
+	bool came;
+
+	hypercall(sched_op, SCHEDOP_poll, &op);
+	came = port_pending(port);
+	hypercall(vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
+	evtchn_close(port);
+	vcpu_info->evtchn_upcall_pending = 0;
+	vcpu_info->evtchn_pending_sel = 0;
+	return came;
+}
+
 void guest_start(struct start_info *info)
 {
 	start_info = info;
@@ -54,7 +71,7 @@ void guest_start(struct start_info *info)
 	register_callback(CALLBACKTYPE_syscall, callback_syscall);
 	register_callback(CALLBACKTYPE_nmi, callback_nmi);
 	hypercall(stack_switch, USER_SS, trap_stack_top);
-	hypercall(vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
+	start_timer_was_running = stop_timer();
 	if (mmuext(MMUEXT_NEW_USER_BASEPTR, boot_l4_mfn(), 0))
 		bail("no user root");
 	print("# conformance image, magic %s\n", info->magic);
