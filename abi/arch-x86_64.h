@@ -251,11 +251,11 @@ struct start_info {
 		struct {
 			uint64_t mfn;		/* 0x048 OUT: console ring */
 			uint32_t evtchn;	/* 0x050 OUT: its port */
-		} domU;
+		} domU;			/* 0x048 */
 		struct {
 			uint32_t info_off;	/* 0x048 OUT: of the video description */
 			uint32_t info_size;	/* 0x04c OUT */
-		} dom0;
+		} dom0;			/* 0x048 */
 	} console;			/* 0x048 */
 	uint64_t pt_base;		/* 0x058 OUT: linear address of the boot L4 */
 	uint64_t nr_pt_frames;		/* 0x060 OUT: boot page-table pages from there */

@@ -101,11 +101,11 @@ struct evtchn_status {
 	union {
 		struct {
 			uint16_t dom;	/* 0x10 OUT: who may bind */
-		} unbound;
+		} unbound;		/* 0x10 */
 		struct {
 			uint16_t dom;	/* 0x10 OUT: the other side */
 			uint32_t port;	/* 0x14 OUT: its port there */
-		} interdomain;
+		} interdomain;		/* 0x10 */
 		uint32_t pirq;		/* 0x10 OUT */
 		uint32_t virq;		/* 0x10 OUT */
 	} u;			/* 0x10 */

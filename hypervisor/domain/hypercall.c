@@ -27,7 +27,6 @@ static long absent(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 hypercall_handler *const hypercall_table[NR_HYPERCALLS] = {
 	[0 ... NR_HYPERCALLS - 1] = absent,
 #include <abi/hypercalls.def>
-	[__HYPERVISOR_paravane_op] = do_paravane_op,
 };
 #pragma GCC diagnostic pop
 

@@ -20,7 +20,6 @@ typedef long hypercall_handler(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, struct vc
 #undef HYPERCALL
 #undef ABSENT
 
-hypercall_handler do_paravane_op;
 extern hypercall_handler *const hypercall_table[NR_HYPERCALLS];
 
 #endif

@@ -87,7 +87,7 @@ static void selectors(void)
 
 static void numbers(void)
 {
-	static const uint64_t free_numbers[] = { 11, 43, 47, 56, 63, 64, 127, 128, 1000, 0xffffffff };
+	static const uint64_t free_numbers[] = { 11, 43, 47, 57, 63, 64, 127, 128, 1000, 0xffffffff };
 	bool all = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(free_numbers); i++)
