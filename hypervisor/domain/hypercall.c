@@ -52,24 +52,22 @@ static inline long multicall_one(u64 op, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5,
  */
 long do_multicall(u64 list, u64 count, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 {
-	u64 end = list + count * ENTRY_SIZE;
-	u64 op, args[5];
+	u64 bytes = (u64)(u32)count * ENTRY_SIZE, end = list + bytes;
+	u64 op, b1, b2, b3, b4, b5;
 	long result;
 
-	if (unlikely(count >> 32))
-		return -EINVAL;
-	if (unlikely(!guest_range_ok(list, count * ENTRY_SIZE)))
+	if (unlikely(!guest_range_ok(list, bytes)))
 		return -EFAULT;
 	for (; list != end; list += ENTRY_SIZE) {
 		user_access_begin();
 		raw_get_u64(op, list, fault);
-		raw_get_u64(args[0], list + ENTRY_ARGS, fault);
-		raw_get_u64(args[1], list + ENTRY_ARGS + 8, fault);
-		raw_get_u64(args[2], list + ENTRY_ARGS + 16, fault);
-		raw_get_u64(args[3], list + ENTRY_ARGS + 24, fault);
-		raw_get_u64(args[4], list + ENTRY_ARGS + 32, fault);
+		raw_get_u64(b1, list + ENTRY_ARGS, fault);
+		raw_get_u64(b2, list + ENTRY_ARGS + 8, fault);
+		raw_get_u64(b3, list + ENTRY_ARGS + 16, fault);
+		raw_get_u64(b4, list + ENTRY_ARGS + 24, fault);
+		raw_get_u64(b5, list + ENTRY_ARGS + 32, fault);
 		user_access_end();
-		result = multicall_one(op, args[0], args[1], args[2], args[3], args[4], v);
+		result = multicall_one(op, b1, b2, b3, b4, b5, v);
 		user_access_begin();
 		raw_put_u64(result, list + ENTRY_RESULT, fault);
 		user_access_end();
