@@ -26,6 +26,8 @@ bool emulate_ud(struct vcpu *v);
  * for 16.
  */
 unsigned guest_fetch(u64 rip, u8 *bytes);
+/* CR4's bits that are the guest's choice, and TSC_AUX: on switching from prev (or NULL) to next. */
+void control_switch(struct vcpu *prev, struct vcpu *next);
 
 /* --- emulate/cpuid.c ---------------------------------------------------------------------------- */
 
@@ -36,13 +38,18 @@ void guest_cpuid(struct vcpu *v, u32 leaf, u32 subleaf, u32 out[4]);
 
 bool guest_rdmsr(struct vcpu *v, u32 msr, u64 *value);	/* false: #GP */
 bool guest_wrmsr(struct vcpu *v, u32 msr, u64 value);
-int set_segment_base(struct vcpu *v, unsigned which, u64 base);	/* SEGBASE_FS, _GS_USER, _GS_KERNEL; 0 or -EINVAL */
 
 /* --- emulate/ioport.c ----------------------------------------------------------------------------- */
 
+bool iopl_allows(const struct vcpu *v);	/* CLI, STI; ports without looking at the bitmap */
 bool ioport_allowed(struct vcpu *v, u16 port, unsigned bytes);	/* by IOPL or bitmap; false: #GP */
 u32 ioport_read(struct vcpu *v, u16 port, unsigned bytes);
 void ioport_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
+
+/* --- emulate/pit.c: ports 0x42, 0x43, 0x61 ---------------------------------------------------------- */
+
+u8 pit_read(struct domain *d, u16 port);
+void pit_write(struct domain *d, u16 port, u8 value);
 
 /* --- cpu/fpu.c ------------------------------------------------------------------------------------- */
 
@@ -62,5 +69,6 @@ int debugreg_set(struct vcpu *v, unsigned number, u64 value);	/* 0, -ENODEV, -EP
 int debugreg_get(const struct vcpu *v, unsigned number, u64 *value);
 void debugreg_switch(struct vcpu *prev, struct vcpu *next);
 void debugreg_handle_db(struct vcpu *v);	/* #DB from the guest: DR6 merged into the guest's */
+bool debugreg_after(struct vcpu *v, u16 port, unsigned bytes);	/* an instruction was emulated (bytes 0: no port): #DB due? */
 
 #endif

@@ -76,6 +76,9 @@ struct vcpu {
 	bool nmi_masked;	/* until the handler's iret */
 	bool nmi_pending;	/* came while masked */
 	u8 iopl;		/* PHYSDEVOP_set_iopl, 0 to 3 */
+	u32 io_bitmap_ports;	/* PHYSDEVOP_set_iobitmap: length in ports, */
+	u64 io_bitmap;		/* and the guest's address of it */
+	u32 tsc_aux;		/* MSR TSC_AUX: what RDTSCP tells */
 	u64 dr[8];
 	u64 fs_base, gs_base, gs_other_base;	/* while switched out */
 	void *xsave;		/* FPU state while not loaded */
