@@ -13,6 +13,7 @@
 #include <emulate.h>
 #include <entry.h>
 #include <pvclock.h>
+#include <uaccess.h>
 
 #define SLICE_NS 10000000
 

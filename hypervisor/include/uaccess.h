@@ -38,13 +38,19 @@ static inline void user_access_begin(void) { asm volatile(STAC ::: "memory"); }
 static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 
 /* One aligned or unaligned word between begin and end; on a fault control goes to `label`, where user_access_end() is due. */
-#define raw_get_u64(x, address, label) \
-	asm goto("1: movq %1, %0\n" EXTABLE("1b", "%l2") : "=r"(x) : "m"(*(u64 *)(address)) : "memory" : label)
+#define raw_get_u64(x, address, label) ({ \
+	u64 word_; \
+	asm goto("1: movq %1, %0\n" EXTABLE("1b", "%l2") : "=r"(word_) : "m"(*(u64 *)(address)) : "memory" : label); \
+	(x) = word_; \
+})
 #define raw_put_u64(x, address, label) \
 	asm goto("1: movq %0, %1\n" EXTABLE("1b", "%l2") : : "er"((u64)(x)), "m"(*(u64 *)(address)) : "memory" : label)
 
-#define raw_get_u32(x, address, label) \
-	asm goto("1: movl (%1), %0\n" EXTABLE("1b", "%l2") : "=r"(x) : "r"(address) : "memory" : label)
+#define raw_get_u32(x, address, label) ({ \
+	u32 word_; \
+	asm goto("1: movl %1, %0\n" EXTABLE("1b", "%l2") : "=r"(word_) : "m"(*(u32 *)(address)) : "memory" : label); \
+	(x) = word_; \
+})
 
 /* Copy; answer 0 or -EFAULT. What was copied before a fault stays. */
 int copy_from_guest(void *to, u64 from, size_t bytes);
