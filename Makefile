@@ -107,6 +107,9 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
+# The guest kernel's tests see its headers, and the hypervisor's not at all.
+$(B)/unit/test_pvk_%: HOST_CFLAGS := $(subst -Ihypervisor/include,-Ipvkernel/include,$(HOST_CFLAGS))
+
 $(B)/unit/%: tests/unit/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CC) $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
