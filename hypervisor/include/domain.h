@@ -35,7 +35,7 @@ struct domain {
 	bool shutdown_code_fixed;	/* shutdown_reason was given in advance */
 	struct timer watchdog[2];
 	u8 watchdogs_used;	/* bit per watchdog */
-	u32 vm_assist;		/* bit n: VMASST_TYPE_n */
+	u64 vm_assist;		/* bit n: VMASST_TYPE_n */
 	u8 handle[16];
 
 	/* memory; page_lock guards the list and the counts */
@@ -50,6 +50,7 @@ struct domain {
 	struct grant_table *grants;
 	u32 pci_address;	/* port 0xcf8 as the domain wrote it */
 	u8 cmos_index;		/* port 0x70 */
+	mfn_t pirq_eoi_mfn;	/* PHYSDEVOP_pirq_eoi_gmfn: holds a writable reference; 0: none */
 	struct pit pit;
 	int vcpu_count;
 	struct vcpu *vcpu[MAX_VCPUS];

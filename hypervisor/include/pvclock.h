@@ -12,6 +12,8 @@
 void pvclock_update(struct vcpu *v);		/* clock parameters into vcpu_info; the vCPU is made or its vcpu_info has moved */
 void wallclock_update(struct domain *d);	/* wallclock_at_boot into shared_info */
 
+extern u32 wallclock_nsec;			/* what wallclock_at_boot leaves out; platform_op.c */
+
 /* Accounts the time since the last change; RUN_RUNNING, with v's address space loaded, also writes the registered areas. */
 void runstate_change(struct vcpu *v, int state);
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *info);
