@@ -44,7 +44,7 @@ GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
 
 # --- sources ---------------------------------------------------------------
 
-HV_SRC := $(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S)
+HV_SRC := $(filter-out hypervisor/offsets.c,$(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S))
 HV_OBJ := $(HV_SRC:%=$(B)/%.o)
 PVK_SRC := $(wildcard pvkernel/*.c pvkernel/*/*.c pvkernel/*.S pvkernel/*/*.S)
 PVK_OBJ := $(PVK_SRC:%=$(B)/guest/%.o)
@@ -81,6 +81,34 @@ $(B)/hypervisor/%.c.o: hypervisor/%.c Makefile
 $(B)/hypervisor/%.S.o: hypervisor/%.S $(B)/gen/offsets.h Makefile
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+
+# Linked twice: the table of symbols that a backtrace needs comes from the first link, and lies
+# behind all that it names.
+HV_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
+	-Wl,--no-warn-rwx-segments -T hypervisor/boot/hypervisor.lds
+
+$(B)/gen/symbols-none.S: tools/symbols
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)tools/symbols > $@
+
+$(B)/gen/symbols.S: $(B)/paravane-unnamed.elf tools/symbols
+	@echo '  $@'
+	$(Q)tools/symbols $< > $@
+
+$(B)/gen/%.S.o: $(B)/gen/%.S
+	$(Q)$(CC) -c -o $@ $<
+
+$(B)/paravane-unnamed.elf: $(HV_OBJ) $(B)/gen/symbols-none.S.o hypervisor/boot/hypervisor.lds
+	@echo '  $@'
+	$(Q)$(HV_LINK) -o $@ $(HV_OBJ) $(B)/gen/symbols-none.S.o
+
+$(B)/paravane.elf: $(HV_OBJ) $(B)/gen/symbols.S.o hypervisor/boot/hypervisor.lds
+	@echo '  $@'
+	$(Q)$(HV_LINK) -o $@ $(HV_OBJ) $(B)/gen/symbols.S.o
+
+$(B)/paravane: $(B)/paravane.elf
+	@echo '  $@'
+	$(Q)$(OBJCOPY) -O binary $< $@
 
 # --- guests ----------------------------------------------------------------
 

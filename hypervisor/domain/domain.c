@@ -15,7 +15,7 @@
 #include <string.h>
 
 struct domain *dom0;
-static struct domain *domains;
+struct domain *domains;
 BUILD_ASSERT(sizeof(struct domain) <= PAGE_SIZE);
 
 struct domain *domain_find(domid_t id)

@@ -9,7 +9,10 @@
 enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 extern int log_level;	/* messages above it are dropped */
 
-void console_init(void);
+void console_init(void);				/* COM1 at 115200; before the command line is known */
+void console_configure(void);				/* as console= and com1= say */
+void console_interrupt(void);				/* COM1 has input */
+void console_break_lock(void);				/* for a panic: the holder is never coming back */
 void console_write(const char *text, size_t length);	/* raw bytes (a guest's output) */
 int console_read(char *to, size_t length);		/* input that waits for domain 0 */
 
@@ -18,6 +21,9 @@ void printk_at(int level, const char *format, ...) __attribute__((format(printf,
 #define log_warning(...) printk_at(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) printk_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) printk_at(LOG_DEBUG, __VA_ARGS__)
+
+/* The log from *position on, which advances; fewer bytes than `size`: that was all. */
+size_t log_read(u64 *position, char *to, size_t size);
 
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int vsnprintf(char *to, size_t size, const char *format, va_list arguments);
@@ -28,5 +34,12 @@ void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2
 struct cpu_user_regs;
 void panic_trap(struct cpu_user_regs *regs, int vector) __attribute__((noreturn));
 #define assert(c) do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
+
+/* The function that holds a text address, and how far into it; NULL: none known. */
+const char *symbol_find(u64 address, u64 *offset);
+void backtrace(u64 rsp);	/* names of what looks like return addresses on this stack */
+
+/* A character typed while input goes to the hypervisor (debug/keys.c). */
+void handle_key(char c);
 
 #endif

@@ -57,7 +57,7 @@ struct domain {
 	struct domain *next;
 };
 
-extern struct domain *dom0;
+extern struct domain *dom0, *domains;	/* domains: the first, others by `next` */
 
 struct domain *domain_create(domid_t id);	/* without memory or vCPUs; NULL: no memory for it */
 

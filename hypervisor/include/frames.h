@@ -64,6 +64,7 @@ static inline maddr_t virt_to_maddr(const void *p) { return (u64)p - DIRECTMAP_S
 
 /* --- mm/alloc.c: the physical allocator ---------------------------------------------------------- */
 
+void alloc_init_range(mfn_t start, mfn_t end);	/* RAM that is free; max_mfn is known */
 void *alloc_pages(int order);		/* the hypervisor's own, zeroed, directmap address; NULL: none left */
 void free_pages(void *p, int order);
 u64 free_page_count(void);		/* frames that are free */

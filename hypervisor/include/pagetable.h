@@ -15,6 +15,9 @@
 #define HV_RX (PTE_PRESENT | PTE_ACCESSED | PTE_GLOBAL)
 #define HV_UNCACHED (PTE_PCD | PTE_PWT)
 
+/* Of something in the hypervisor's image. */
+static inline maddr_t image_to_maddr(const void *p) { return (u64)p - IMAGE_START; }
+
 extern u64 *hv_l4;		/* what CPUs run on that run no guest */
 extern maddr_t hv_l4_maddr;
 
