@@ -9,9 +9,8 @@ static bool is_space(char c)
 }
 
 /* Copies a value up to the blank that ends it, without its quotes; returns what follows it. */
-static const char *take_value(const char *s, char *buf, size_t size)
+static const char *take_value(const char *s, bool quoted, char *buf, size_t size)
 {
-	bool quoted = false;
 	size_t n = 0;
 
 	for (; *s && (quoted || !is_space(*s)); s++) {
@@ -31,16 +30,17 @@ bool cmdline_get(const char *line, const char *key, char *buf, size_t size)
 	bool found = false;
 
 	while (*line) {
-		bool match = !strncmp(line, key, len);
-		char end = match ? line[len] : 'x';
+		bool quote = *line == '"';	/* GRUB makes "key=two words" of key="two words" */
+		bool match = !strncmp(line + quote, key, len);
+		char end = match ? line[quote + len] : 'x';
 
 		if (is_space(*line)) {
 			line++;
 		} else if (match && (end == '=' || !end || is_space(end))) {
 			found = true;
-			line = take_value(line + len + (end == '='), buf, size);
+			line = take_value(line + quote + len + (end == '='), quote, buf, size);
 		} else {
-			line = take_value(line, NULL, 0);
+			line = take_value(line, false, NULL, 0);
 		}
 	}
 	return found;

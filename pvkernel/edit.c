@@ -121,7 +121,7 @@ static enum edit_result finish(struct editor *e, char c)
 	e->after_return = c == '\r';
 	if (second_half)
 		return EDIT_MORE;
-	out_string(e, "\r\n");
+	out_string(e, "\n");
 	keep_line(e);
 	return EDIT_DONE;
 }
@@ -190,7 +190,7 @@ enum edit_result edit_byte(struct editor *e, char c)
 		return finish(e, c);
 	e->after_return = false;
 	if (c == CTRL('c')) {
-		out_string(e, "^C\r\n");
+		out_string(e, "^C\n");
 		return EDIT_CANCELLED;
 	}
 	if ((u8)c < 0x20 || c == 127)

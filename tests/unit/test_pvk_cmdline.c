@@ -32,6 +32,8 @@ static void test_get(void **state)
 	option("run=\"info;sleep 5;shutdown\" cpu=trap", "cpu", "trap");
 	option("note=\"cpu=no such\"", "cpu", NULL);
 	option("run=\"never ends", "run", "never ends");
+	option("\"run=sleep 5;shutdown\" cpu=trap", "run", "sleep 5;shutdown");
+	option("\"run=sleep 5;shutdown\" cpu=trap", "cpu", "trap");
 	option("run=a\"b c\"d e", "run", "ab cd");
 }
 
