@@ -350,7 +350,7 @@ static inline bool one_byte(struct vcpu *v, u8 opcode, u8 more, unsigned size, u
 /* Elements for one trap. A longer REP goes on with the next trap of the same instruction. */
 #define STRING_BOUND 256
 
-static bool string_fault(struct vcpu *v, u64 address, unsigned size, bool write)
+static bool memory_fault(struct vcpu *v, u64 address, unsigned size, bool write)
 {
 	u8 byte;
 	u64 at = get_byte(address, &byte) && (address & ~PAGE_MASK) + size > PAGE_SIZE ? (address + size) & PAGE_MASK : address;
@@ -402,13 +402,41 @@ static bool string_io(struct vcpu *v, const struct insn *i)
 		if (i->rep && !(r->rcx & mask))
 			return done(v, i->length);
 		if (!string_element(v, i, base + (*pointer & mask), size))
-			return string_fault(v, base + (*pointer & mask), size, !out);
+			return memory_fault(v, base + (*pointer & mask), size, !out);
 		*pointer = (*pointer + step) & mask;
 		if (!i->rep)
 			return done_port(v, i->length, r->rdx, size);
 		r->rcx = (r->rcx - 1) & mask;
 	}
 	return true;
+}
+
+/* --- what UMIP makes trap: SGDT, SIDT, SLDT, STR, SMSW ------------------------------------------------------------- */
+
+#define DESCRIPTOR_TABLE_BYTES 10
+
+/*
+ * Without UMIP these are silent in ring 3 and tell of the machine. Here they work in every mode and tell nothing: descriptor
+ * tables without a place or a length, null selectors, CR0 as guests see it.
+ */
+static bool store_system_register(struct vcpu *v, const struct insn *i)
+{
+	unsigned extension = i->modrm >> 3 & 7, bytes = 2;
+	bool smsw = i->opcode == 0x0f01 && extension == 4, table = i->opcode == 0x0f01 && extension < 2;
+	u64 value[2] = { smsw ? GUEST_CR0 | (v->ts ? CR0_TS : 0) : 0 }, address;
+
+	if (!smsw && !(table && i->memory) && !(i->opcode == 0x0f00 && extension < 2))
+		return false;
+	if (!i->memory) {
+		insn_write_register(i, &v->regs, i->rm, value[0]);
+		return done(v, i->length);
+	}
+	if (table)
+		bytes = DESCRIPTOR_TABLE_BYTES;
+	address = insn_address(i, &v->regs, segment_base(i));
+	if (copy_to_guest(address, value, bytes))
+		return memory_fault(v, address, bytes, true);
+	return done(v, i->length);
 }
 
 /* --- dispatch ------------------------------------------------------------------------------------------------------- */
@@ -435,6 +463,8 @@ static __attribute__((noinline)) bool emulate_decoded(struct vcpu *v)
 		return false;
 	if (i.opcode >= 0x6c && i.opcode <= 0x6f)
 		return code64 && string_io(v, &i);
+	if (i.opcode <= 0x0f01 && i.opcode >= 0x0f00 && code64 && store_system_register(v, &i))
+		return true;
 	if (i.opcode >> 8)
 		return two_byte(v, i.opcode, i.modrm, i.rex, length - 2 - i.has_modrm);
 	return one_byte(v, i.opcode, i.immediate, i.size, length - 1 - i.has_immediate);
@@ -454,7 +484,7 @@ fault:
 	return false;
 }
 
-/* Legacy prefixes, and INS and OUTS. */
+/* Prefixes, and INS and OUTS. */
 static inline bool needs_decoder(u8 byte)
 {
 	switch (byte) {
@@ -472,9 +502,12 @@ static inline bool emulate_privileged(struct vcpu *v)
 
 	if (unlikely(!fetch_word(&v->regs, &word)))
 		return emulate_decoded(v);
-	if (likely((word & 0xff) == 0x0f))
-		return two_byte(v, word >> 8, word >> 16, 0, 0);
-	if ((word & 0xfff0) == 0x0f40)
+	if (likely((word & 0xff) == 0x0f)) {
+		if (likely(two_byte(v, word >> 8, word >> 16, 0, 0)))
+			return true;
+		return (word >> 8 & 0xfe) == 0 && emulate_decoded(v);
+	}
+	if ((word & 0xfff0) == 0x0f40 && (word >> 16 & 0xfe))
 		return two_byte(v, word >> 16, word >> 24, word, 1);
 	if (unlikely(needs_decoder(word)))
 		return emulate_decoded(v);
