@@ -16,8 +16,10 @@ enum { EAX, EBX, ECX, EDX };
 #define EFER_SCE (1 << 0)
 #define EFER_NXE (1 << 11)
 #define MSR_PLATFORM_INFO 0xce
-#define XCR0_OFFERED 0xe7	/* x87, SSE, AVX, AVX-512: nothing that has supervisor meaning */
+#define XCR0_OFFERED 0x7	/* x87, SSE, AVX: what the features that guests are shown need (emulate/cpuid.c) */
 #define MIN_XSAVE 576
+#define MSR_PAT 0x277
+#define PAT_OF_ABI 0x0000050100070406	/* guests read it and rely on it; its first four entries are those after reset */
 
 struct cpu_features cpu_has;
 static u64 cr4;
@@ -108,7 +110,8 @@ static void write_xcr0(u64 x)
 
 void features_init_cpu(void)
 {
-	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_MP | 1 /* PE */ | 1 << 4 /* ET */);
+	write_cr0(CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_MP | 1 /* PE */ | 1 << 4 /* ET */);
+	wrmsr(MSR_PAT, PAT_OF_ABI);
 	write_cr4(cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has.nx ? EFER_NXE : 0));
 	if (cpu_has.xsave) {
