@@ -57,6 +57,7 @@ void paravane_main(u32 magic, maddr_t info)
 	acpi_parse();
 	boot_memory_init();
 	pagetable_init();
+	frames_init();
 	cpuid_init();
 	c = cpu_create(0, own_apic_id());
 	if (!c || !idle_vcpu_create(c))

@@ -42,7 +42,8 @@ struct domain {
 	struct spinlock page_lock;
 	u32 page_list;		/* first owned frame, links in the frame table; 0: none */
 	u64 pages, max_pages;	/* owned now, allowed */
-	u32 page_mutex_holder;	/* id+1 of the vCPU in a validation of L2 or above; others wait */
+	u32 page_mutex_holder;	/* slot+1 of the vCPU that validates or changes tables; others wait */
+	struct spinlock l1_lock;	/* L1 entries are written under it, and L1 tables lose their validity under it */
 
 	struct shared_info *shared_info;	/* hypervisor's mapping */
 	mfn_t shared_info_mfn;

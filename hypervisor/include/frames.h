@@ -27,22 +27,36 @@ enum frame_type {
 	FRAME_NONE, FRAME_L1, FRAME_L2, FRAME_L3, FRAME_L4, FRAME_SEGDESC, FRAME_WRITABLE,
 };
 
-#define OWNER_NONE 0xffff	/* free */
-#define OWNER_XEN 0x7ff2	/* the hypervisor's own (DOMID_XEN) */
+#define OWNER_NONE 0xffff	/* nobody's: never the owner of a frame */
+#define OWNER_XEN 0x7ff2	/* DOMID_XEN */
 #define OWNER_IO 0x7ff1		/* not memory (DOMID_IO) */
+
+/* struct frame.flags */
+#define FRAME_ALLOCATED 0x8000	/* the owner's allocation holds a reference */
+#define FRAME_SHARED 0x4000	/* the hypervisor's page, lent to the owner: on no list, not counted */
+#define FRAME_FREE 0x2000	/* first frame of a free block of 2^FRAME_LOW_BITS */
+#define FRAME_LINEAR 0x1000	/* FRAME_LOW_BITS of its entries map tables of its own level; else as many such entries map it */
+#define FRAME_LOW_BITS 0x0fff
+
+/* struct frame.type */
+#define TYPE_SHIFT 28
+#define TYPE_VALIDATED (1u << 27)
+#define TYPE_PINNED (1u << 26)
+#define TYPE_COUNT 0x03ffffffu
+#define TYPE_WORD(t) ((u32)(t) << TYPE_SHIFT)
 
 struct frame {
 	union {
 		struct {
-			u32 count;	/* general references */
+			u32 count;	/* general references; 0: nobody's, whatever owner says */
 			u16 owner;	/* domid, or OWNER_* */
-			u16 flags;	/* FRAME_* flags below; order while free */
+			u16 flags;	/* FRAME_* */
 		};
 		u64 count_owner;	/* the three, for compare-and-swap */
 	};
 	union {
 		struct {
-			u32 type;	/* bits 31..28 enum frame_type, 27 validated, 26 pinned, 25..0 count */
+			u32 type;	/* bits 31..28 enum frame_type, TYPE_VALIDATED, TYPE_PINNED, 25..0 count */
 			u32 stamp;	/* TLB clock when the last type reference was dropped */
 		};
 		u64 type_stamp;
@@ -52,7 +66,10 @@ struct frame {
 
 #define frame_table ((struct frame *)FRAME_TABLE_START)
 
-/* One past the highest frame of RAM. Holes below it read as OWNER_IO frames. */
+/*
+ * One past the highest frame of RAM. RAM starts as OWNER_XEN's, that is, the hypervisor's. The holes below max_mfn read as
+ * OWNER_IO frames with one reference and cannot be written.
+ */
 extern mfn_t max_mfn;
 
 static inline struct frame *mfn_to_frame(mfn_t mfn) { return &frame_table[mfn]; }
@@ -71,41 +88,163 @@ u64 free_page_count(void);		/* frames that are free */
 static inline void *alloc_page(void) { return alloc_pages(0); }
 static inline void free_page(void *p) { free_pages(p, 0); }
 
-/* 2^order frames for a domain: zeroed, one general reference each (PGC "allocated"), on its list, counted against max_pages
- * unless `uncounted`. mfn below 2^(bits) if bits != 0. INVALID_MFN: no memory or over the maximum. */
+/*
+ * 2^order frames for a domain: zeroed, one general reference each (FRAME_ALLOCATED), on its list, counted against
+ * max_pages. Machine addresses below 2^bits if bits != 0. INVALID_MFN: no memory, or over the maximum.
+ */
 mfn_t alloc_domain_frames(struct domain *d, int order, int bits);
-/* A frame that the hypervisor fills and a domain may map (shared_info, grant frames): owner d, not on its list nor counted. */
+/* The same without zeroing: for domain 0's first memory, which held nobody's secrets. */
+mfn_t alloc_boot_frames(struct domain *d, int order);
+/* The same, zeroed, maximum or not: the caller gives as many back. */
+mfn_t alloc_exchange_frames(struct domain *d, int order, int bits);
+/* The domain gives a frame up; it is freed when the last reference goes. False: not its, or given up before. */
+bool release_domain_frame(struct domain *d, mfn_t mfn);
+
+/* A page of the hypervisor's that a domain may map (shared_info, grant frames): owner d, not on its list nor counted. */
 mfn_t share_frame_with(struct domain *d, void *page);
+/* The hypervisor is done with it; it is freed when the domain's last mapping goes. */
 void unshare_frame(struct domain *d, void *page);
+
+void frame_freed(mfn_t mfn);		/* put_frame()'s last step */
+
+/* --- references -------------------------------------------------------------------------------------- */
+
+#define COUNT_MAX 0x7fffffffu
+
+static inline bool cas64(u64 *p, u64 *old, u64 new)
+{
+	return __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* A general reference, if the owner is that. */
+static inline bool get_frame(mfn_t mfn, domid_t owner)
+{
+	struct frame *f = mfn_to_frame(mfn);
+	u64 x;
+
+	if (unlikely(mfn >= max_mfn))
+		return false;
+	x = READ_ONCE(f->count_owner);
+	do {
+		if (unlikely((u16)(x >> 32) != owner || (u32)x - 1 >= COUNT_MAX - 1))
+			return false;
+	} while (unlikely(!cas64(&f->count_owner, &x, x + 1)));
+	return true;
+}
+
+static inline void put_frame(mfn_t mfn)
+{
+	if (unlikely(!__atomic_sub_fetch(&mfn_to_frame(mfn)->count, 1, __ATOMIC_SEQ_CST)))
+		frame_freed(mfn);
+}
+
+static inline enum frame_type frame_type(const struct frame *f)
+{
+	return READ_ONCE(f->type) >> TYPE_SHIFT;
+}
 
 /* --- mm/frames.c ---------------------------------------------------------------------------------- */
 
-bool get_frame(mfn_t mfn, domid_t owner);	/* a general reference, if the owner is that */
-void put_frame(mfn_t mfn);
-int get_frame_type(mfn_t mfn, domid_t owner, enum frame_type type);	/* general + type reference; validates; 0, -EINVAL, -EBUSY... */
-void put_frame_type(mfn_t mfn);
+extern u64 *hv_l4;
 
-/* --- mm/m2p.c --------------------------------------------------------------------------------------- */
+void frames_init(void);		/* once, after features_init() */
+
+bool get_writable_slow(mfn_t mfn);
+
+/* A FRAME_WRITABLE reference for one who holds a general one. False: the frame is in use as something else. */
+static inline bool get_writable(mfn_t mfn)
+{
+	struct frame *f = mfn_to_frame(mfn);
+	u64 x = READ_ONCE(f->type_stamp);
+
+	if (likely((u32)x - TYPE_WORD(FRAME_WRITABLE) < TYPE_COUNT && cas64(&f->type_stamp, &x, x + 1)))
+		return true;
+	return get_writable_slow(mfn);
+}
+
+extern u32 tlb_clock;	/* cpu.h */
+
+static inline void put_writable(mfn_t mfn)
+{
+	struct frame *f = mfn_to_frame(mfn);
+	u64 x = READ_ONCE(f->type_stamp), y;
+
+	do {
+		y = x - 1;
+		if (!((u32)y & TYPE_COUNT))
+			y = TYPE_WORD(FRAME_WRITABLE) | (u64)READ_ONCE(tlb_clock) << 32;
+	} while (unlikely(!cas64(&f->type_stamp, &x, y)));
+}
+
+/* A type reference to a table or descriptor page that is one already, for one who holds a general one. */
+bool get_validated(mfn_t mfn, enum frame_type type);
+
+/*
+ * General and type reference in one. A page table or descriptor page is validated by the first; then this may wait and be
+ * preempted, so no lock is held. -EINVAL: not the owner's, or used as something else, or contents that are not allowed;
+ * -EBUSY, -EPERM: an entry maps what it may not.
+ */
+int get_frame_type(mfn_t mfn, domid_t owner, enum frame_type type);
+void put_frame_type(mfn_t mfn);		/* may wait if it was the last of a page table */
+
+int mmu_pin(struct domain *d, mfn_t mfn, enum frame_type type);	/* as MMUEXT_PIN_*: validates one of d's tables and holds it; 0, -EINVAL... */
+int mmu_unpin(struct domain *d, mfn_t mfn);	/* 0; -EINVAL: not pinned, not its */
+
+/* One vCPU at a time validates or changes tables of a domain; the others wait, running other work. */
+void page_mutex_lock(struct domain *d);
+void page_mutex_unlock(struct domain *d);
+
+/* Entries of upper tables, under the page mutex; table is typed `level` and validated. *flush is set if translations were lost. */
+int set_upper_entry(struct domain *d, mfn_t table, enum frame_type level, unsigned index, u64 new, bool keep_ad, bool *flush);
+
+/* --- the machine-to-phys table --------------------------------------------------------------------------------------- */
 
 /* Slots of frames that are no RAM are read-only: they hold INVALID_PFN for good. */
 #define m2p_table ((u64 *)M2P_WRITABLE_START)
 #define INVALID_PFN (~0ull)
-void m2p_set(mfn_t mfn, u64 pfn);	/* through the hypervisor's writable alias */
+static inline void m2p_set(mfn_t mfn, u64 pfn) { m2p_table[mfn] = pfn; }
 
-/* --- mm/pv_mmu.c, for others ------------------------------------------------------------------------ */
+/* --- mm/pv_mmu.c, mm/mmuext.c, for others ----------------------------------------------------------- */
 
-/* Writes one L1 entry of d's page tables; the old one's references are dropped. For grant maps and the like. */
-int mmu_pin(struct domain *d, mfn_t mfn, enum frame_type type);	/* as MMUEXT_PIN_*: validates one of d's tables and holds it; 0, -EINVAL... */
-int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4);	/* takes references, replaces v->kernel_cr3 */
-int mmu_install_user_l4(struct vcpu *v, mfn_t l4);	/* 0: none */
-/* The PTE's location that maps `va` in the running vCPU's kernel tables, as directmap pointer, or NULL. L1 frame in *l1. */
-u64 *guest_l1e(struct vcpu *v, u64 va, mfn_t *l1);
+int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4);	/* takes references, replaces v->kernel_cr3; 0 or -EINVAL, ... */
+int mmu_install_user_l4(struct vcpu *v, mfn_t l4);	/* l4 0: none */
+void flush_domain_tlb(struct domain *d);	/* on every CPU that may run it */
+
+/*
+ * For grant mappings: where an L1 entry is, named by the address that it maps in the running vCPU's kernel tables, or by its
+ * own machine address.
+ */
+struct l1e_place {
+	u64 address;
+	bool is_machine;
+};
+
+/*
+ * Puts `pte`, a complete entry whose references the caller has taken, in place of what is there, and drops that. -EINVAL: no
+ * L1 table of d there.
+ */
+int mmu_give_l1e(struct domain *d, struct l1e_place at, u64 pte);
+/*
+ * Takes the entry away if it maps `mfn`, writable or not as said, and puts `instead` (0, or a complete entry with references) in its
+ * place; the old entry's references are the caller's to drop. -EINVAL: no L1 table of d there; -ENOENT: another entry.
+ */
+int mmu_take_l1e(struct domain *d, struct l1e_place at, mfn_t mfn, bool writable, u64 instead);
+/* A copy of the entry that maps va in d's kernel tables of v; 0: none. */
+u64 mmu_read_l1e(struct vcpu *v, u64 va);
+
 bool ptwr_emulate(struct vcpu *v, u64 address);	/* a write fault to a page table: true if done */
-void mmu_teardown(struct domain *d);
+void mmu_teardown(struct domain *d);		/* all its frames; its vCPUs are gone; preemptible */
 
-/* --- mm/segdesc.c ----------------------------------------------------------------------------------- */
+/* --- mm/segdesc.c ------------------------------------------------------------------------------------- */
 
+extern const u64 empty_descriptors[PAGE_SIZE / 8];	/* what unused GDT pages show */
+/* v's GDT becomes these frames: 0; -EINVAL: too many entries, or a frame that cannot be one of descriptors. Not `entries`: none. */
+int set_gdt(struct vcpu *v, const u64 *frames, unsigned entries);
+int set_ldt(struct vcpu *v, u64 base, unsigned entries);
+void drop_ldt_pages(struct vcpu *v);		/* they are validated and mapped again when used */
+void segdesc_fini_vcpu(struct vcpu *v);
 /* The CPU missed the LDT page at this offset of v's LDT: validates and maps it. False: the guest's page fault. */
 bool segdesc_ldt_fault(struct vcpu *v, u64 offset);
+bool segdesc_validate(u64 *page);		/* all descriptors of a page, fixed up: true if allowed */
 
 #endif

@@ -19,6 +19,7 @@
 #include <abi/vcpu.h>
 #include <abi/xen.h>
 #include <layout.h>
+#include <spinlock.h>
 #include <types.h>
 
 struct domain;
@@ -87,7 +88,8 @@ struct vcpu {
 	u16 gdt_entries, ldt_entries;
 	mfn_t gdt_frames[14];	/* each holds a segdesc type reference */
 	u64 ldt_base;
-	u16 ldt_mapped;		/* bit i: LDT page i holds a segdesc reference and is in the window */
+	struct spinlock ldt_lock;
+	u16 ldt_mapped;		/* under ldt_lock; bit i: LDT page i holds a segdesc reference and is in the window */
 
 	int id;
 	int slot;		/* of its window */

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The physical allocator: a buddy system whose lists run through the frame table.
+ *
+ *   free_list[zone][order] -> first frame of a free block <-> next ... (frame numbers, 0 ends)
+ *
+ * A block of 2^order frames is aligned to its size; its first frame has FRAME_FREE and the order in
+ * flags, the others have flags 0. Zone z holds the blocks with frame numbers from 2^z up to 2^(z+1); frame 0
+ * is never free, so no block and no pair of buddies lies across zones. free_orders[z] has bit o set
+ * if free_list[z][o] is not empty.
+ *
+ * Frames are zeroed when given away, and not given away before every CPU has forgotten what it knew of
+ * their last use: a free frame has a type if a domain had it, and the time of that in its stamp.
+ */
+#include <console.h>
+#include <cpu.h>
+#include <domain.h>
+#include <frames.h>
+#include <string.h>
+
+#define ZONES 32
+#define MAX_ORDER 18	/* 1 GiB */
+
+static u32 free_list[ZONES][MAX_ORDER + 1];
+static u32 free_orders[ZONES];
+static struct spinlock alloc_lock;	/* the lists, free_frames, and the flags and links of free frames */
+static u64 free_frames;
+
+static int zone_of(mfn_t mfn)
+{
+	return 63 - __builtin_clzll(mfn);
+}
+
+static void block_insert(mfn_t mfn, int order)
+{
+	u32 *head = &free_list[zone_of(mfn)][order];
+	struct frame *f = mfn_to_frame(mfn);
+
+	f->count_owner = (u64)(FRAME_FREE | order) << 48;
+	f->next = *head;
+	f->prev = 0;
+	if (*head)
+		mfn_to_frame(*head)->prev = mfn;
+	*head = mfn;
+	free_orders[zone_of(mfn)] |= 1u << order;
+}
+
+static void block_remove(mfn_t mfn, int order)
+{
+	u32 *head = &free_list[zone_of(mfn)][order];
+	struct frame *f = mfn_to_frame(mfn);
+
+	if (f->next)
+		mfn_to_frame(f->next)->prev = f->prev;
+	if (f->prev)
+		mfn_to_frame(f->prev)->next = f->next;
+	else
+		*head = f->next;
+	if (!*head)
+		free_orders[zone_of(mfn)] &= ~(1u << order);
+	f->count_owner = 0;
+}
+
+/* Gives a block back, joined with its buddy for as long as that is free and whole. */
+static void block_free(mfn_t mfn, int order)
+{
+	spin_lock(&alloc_lock);
+	free_frames += 1ul << order;
+	for (; order < MAX_ORDER; order++) {
+		mfn_t buddy = mfn ^ 1ul << order;
+
+		if (buddy >= max_mfn || mfn_to_frame(buddy)->flags != (FRAME_FREE | order))
+			break;
+		block_remove(buddy, order);
+		mfn &= ~(1ul << order);
+	}
+	block_insert(mfn, order);
+	spin_unlock(&alloc_lock);
+}
+
+/* A block from the highest zone that has one, below 2^bits bytes. */
+static mfn_t block_take(int order, int bits)
+{
+	int zone = zone_of(max_mfn - 1), have;
+	u32 orders = 0;
+	mfn_t mfn;
+
+	if (bits)
+		zone = min(zone, bits - PAGE_SHIFT - 1);
+	spin_lock(&alloc_lock);
+	for (; zone >= 0 && !(orders = free_orders[zone] >> order); zone--)
+		;
+	if (zone < 0) {
+		spin_unlock(&alloc_lock);
+		return INVALID_MFN;
+	}
+	have = order + __builtin_ctz(orders);
+	mfn = free_list[zone][have];
+	block_remove(mfn, have);
+	while (have-- > order)
+		block_insert(mfn + (1ul << have), have);
+	free_frames -= 1ul << order;
+	spin_unlock(&alloc_lock);
+	return mfn;
+}
+
+/* After this no CPU has a translation to these frames. */
+static void forget_translations(mfn_t mfn, int order)
+{
+	u32 newest = 0;
+	bool used = false;
+
+	for (mfn_t m = mfn; m < mfn + (1ul << order); m++) {
+		struct frame *f = mfn_to_frame(m);
+
+		if (frame_type(f) == FRAME_NONE)
+			continue;
+		if (!used || (s32)(f->stamp - newest) > 0)
+			newest = f->stamp;
+		used = true;
+		f->type_stamp = 0;
+	}
+	if (used)
+		flush_tlb_since(newest);
+}
+
+void alloc_init_range(mfn_t start, mfn_t end)
+{
+	start = max(start, 1ul);
+	while (start < end) {
+		int order = min(__builtin_ctzll(start), 63 - __builtin_clzll(end - start));
+
+		order = min(order, MAX_ORDER);
+		block_free(start, order);
+		start += 1ul << order;
+	}
+}
+
+u64 free_page_count(void)
+{
+	return READ_ONCE(free_frames);
+}
+
+/* --- the hypervisor's own pages -------------------------------------------------------------------------- */
+
+void *alloc_pages(int order)
+{
+	mfn_t mfn = block_take(order, 0);
+
+	if (mfn == INVALID_MFN)
+		return NULL;
+	forget_translations(mfn, order);
+	return memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
+}
+
+void free_pages(void *p, int order)
+{
+	block_free(virt_to_mfn(p), order);
+}
+
+mfn_t share_frame_with(struct domain *d, void *page)
+{
+	mfn_t mfn = virt_to_mfn(page);
+	struct frame *f = mfn_to_frame(mfn);
+
+	m2p_set(mfn, INVALID_PFN);
+	f->type_stamp = TYPE_WORD(FRAME_WRITABLE) + 1;
+	__atomic_store_n(&f->count_owner, (u64)FRAME_SHARED << 48 | (u64)d->id << 32 | 1, __ATOMIC_RELEASE);
+	return mfn;
+}
+
+void unshare_frame(struct domain *d, void *page)
+{
+	mfn_t mfn = virt_to_mfn(page);
+
+	put_writable(mfn);
+	put_frame(mfn);
+}
+
+/* --- domains' frames -------------------------------------------------------------------------------------- */
+
+/* Puts fresh frames on d's list; they count already. */
+static void assign(struct domain *d, mfn_t first, int order)
+{
+	mfn_t last = first + (1ul << order) - 1;
+
+	for (mfn_t m = first; m <= last; m++) {
+		struct frame *f = mfn_to_frame(m);
+
+		f->next = m + 1;
+		f->prev = m - 1;
+		f->count_owner = (u64)FRAME_ALLOCATED << 48 | (u64)d->id << 32 | 1;
+	}
+	spin_lock(&d->page_lock);
+	mfn_to_frame(first)->prev = 0;
+	mfn_to_frame(last)->next = d->page_list;
+	if (d->page_list)
+		mfn_to_frame(d->page_list)->prev = last;
+	d->page_list = first;
+	spin_unlock(&d->page_lock);
+}
+
+static bool count_pages(struct domain *d, u64 n, bool limited)
+{
+	bool ok;
+
+	spin_lock(&d->page_lock);
+	ok = !limited || (d->pages <= d->max_pages && n <= d->max_pages - d->pages);
+	if (ok)
+		d->pages += n;
+	spin_unlock(&d->page_lock);
+	return ok;
+}
+
+static void uncount_pages(struct domain *d, u64 n)
+{
+	spin_lock(&d->page_lock);
+	d->pages -= n;
+	spin_unlock(&d->page_lock);
+}
+
+static mfn_t take_for(struct domain *d, int order, int bits, bool limited)
+{
+	mfn_t mfn;
+
+	if (order > MAX_ORDER || !count_pages(d, 1ul << order, limited))
+		return INVALID_MFN;
+	mfn = block_take(order, bits);
+	if (mfn == INVALID_MFN)
+		uncount_pages(d, 1ul << order);
+	else
+		forget_translations(mfn, order);
+	return mfn;
+}
+
+static mfn_t take_zeroed_for(struct domain *d, int order, int bits, bool limited)
+{
+	mfn_t mfn = take_for(d, order, bits, limited);
+
+	if (mfn == INVALID_MFN)
+		return mfn;
+	for (mfn_t m = mfn; m < mfn + (1ul << order); m++) {
+		memset(mfn_to_virt(m), 0, PAGE_SIZE);
+		if (m % 32 == 31)
+			preempt_point();
+	}
+	assign(d, mfn, order);
+	return mfn;
+}
+
+mfn_t alloc_domain_frames(struct domain *d, int order, int bits)
+{
+	return take_zeroed_for(d, order, bits, true);
+}
+
+mfn_t alloc_exchange_frames(struct domain *d, int order, int bits)
+{
+	return take_zeroed_for(d, order, bits, false);
+}
+
+mfn_t alloc_boot_frames(struct domain *d, int order)
+{
+	mfn_t mfn = take_for(d, order, 0, true);
+
+	if (mfn != INVALID_MFN)
+		assign(d, mfn, order);
+	return mfn;
+}
+
+bool release_domain_frame(struct domain *d, mfn_t mfn)
+{
+	u16 flags;
+
+	if (!get_frame(mfn, d->id))
+		return false;
+	flags = __atomic_fetch_and(&mfn_to_frame(mfn)->flags, (u16)~FRAME_ALLOCATED, __ATOMIC_SEQ_CST);
+	if (flags & FRAME_ALLOCATED)
+		put_frame(mfn);
+	put_frame(mfn);
+	return flags & FRAME_ALLOCATED;
+}
+
+static void unlist(struct domain *d, struct frame *f)
+{
+	spin_lock(&d->page_lock);
+	if (f->next)
+		mfn_to_frame(f->next)->prev = f->prev;
+	if (f->prev)
+		mfn_to_frame(f->prev)->next = f->next;
+	else
+		d->page_list = f->next;
+	d->pages--;
+	spin_unlock(&d->page_lock);
+}
+
+/* Nobody refers to it any more, so nobody else is here with it. */
+void frame_freed(mfn_t mfn)
+{
+	struct frame *f = mfn_to_frame(mfn);
+
+	assert(!(f->type & (TYPE_COUNT | TYPE_PINNED)));
+	if (!(f->flags & FRAME_SHARED))
+		unlist(domain_find(f->owner), f);
+	m2p_set(mfn, INVALID_PFN);
+	f->count_owner = 0;
+	f->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
+	block_free(mfn, 0);
+}
