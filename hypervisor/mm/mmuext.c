@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* mmuext_op: pin and unpin tables, choose roots, flush, and the few things that guests ask of pages as a whole. */
+#include <abi/xen.h>
+#include <asm.h>
+#include <console.h>
+#include <cpu.h>
+#include <hypercall.h>
+#include <mmu.h>
+#include <pte.h>
+#include <string.h>
+#include <uaccess.h>
+
+/* --- roots ---------------------------------------------------------------------------------------------------------- */
+
+/* The running vCPU's kernel tables are in CR3: everything cached of the old ones, global or not, goes. */
+static void load_kernel_cr3(struct vcpu *v)
+{
+	if (v->cpu->cr3 != v->kernel_cr3) {
+		v->cpu->cr3 = v->kernel_cr3;
+		write_cr3(v->kernel_cr3);
+		v->counters[COUNT_CR3_LOAD]++;
+	}
+	flush_tlb_local();
+}
+
+int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4)
+{
+	maddr_t old = v->kernel_cr3;
+	int rc;
+
+	if (old != l4 << PAGE_SHIFT || !old) {
+		rc = get_frame_type(l4, v->domain->id, FRAME_L4);
+		if (unlikely(rc))
+			return rc;
+		v->kernel_cr3 = l4 << PAGE_SHIFT;
+	}
+	if (unlikely(v->ldt_mapped))
+		drop_ldt_pages(v);
+	if (v == current)
+		load_kernel_cr3(v);
+	if (old && old != v->kernel_cr3)
+		put_frame_type(old >> PAGE_SHIFT);
+	return 0;
+}
+
+/* User mode's tables are loaded on the way to user mode, not here. */
+int mmu_install_user_l4(struct vcpu *v, mfn_t l4)
+{
+	maddr_t old = v->user_cr3;
+	int rc;
+
+	if (old == l4 << PAGE_SHIFT)
+		return 0;
+	if (l4) {
+		rc = get_frame_type(l4, v->domain->id, FRAME_L4);
+		if (unlikely(rc))
+			return rc;
+	}
+	v->user_cr3 = l4 << PAGE_SHIFT;
+	if (old)
+		put_frame_type(old >> PAGE_SHIFT);
+	return 0;
+}
+
+/* --- the end of a domain ------------------------------------------------------------------------------------------ */
+
+/*
+ * Nobody runs in d any more. Pins go first: with them, and the roots that its vCPUs gave up, every table goes. Then each frame
+ * is given up; those still granted to others stay until these let go. A frame may leave the list meanwhile, never join it, so after a
+ * pause the walk begins again.
+ */
+static bool teardown_step(struct domain *d, bool (*step)(struct domain *d, mfn_t mfn))
+{
+	mfn_t mfn, next;
+
+	for (mfn = d->page_list; mfn; mfn = next) {
+		next = mfn_to_frame(mfn)->next;
+		if (step(d, mfn))
+			return true;
+	}
+	return false;
+}
+
+static bool step_unpin(struct domain *d, mfn_t mfn)
+{
+	return !mmu_unpin(d, mfn);
+}
+
+void mmu_teardown(struct domain *d)
+{
+	mfn_t mfn, next;
+
+	while (teardown_step(d, step_unpin))
+		preempt_point();
+	for (mfn = d->page_list; mfn; mfn = next) {
+		next = mfn_to_frame(mfn)->next;
+		release_domain_frame(d, mfn);
+	}
+}
+
+/* --- pages as a whole ------------------------------------------------------------------------------------------------ */
+
+static int clear_page(domid_t owner, mfn_t mfn)
+{
+	if (get_frame_type(mfn, owner, FRAME_WRITABLE))
+		return -EINVAL;
+	memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
+	put_frame_type(mfn);
+	return 0;
+}
+
+static int copy_page(domid_t owner, mfn_t to, mfn_t from)
+{
+	int rc = -EINVAL;
+
+	if (!get_frame(from, owner))
+		return rc;
+	if (!get_frame_type(to, owner, FRAME_WRITABLE)) {
+		memcpy(mfn_to_virt(to), mfn_to_virt(from), PAGE_SIZE);
+		put_frame_type(to);
+		rc = 0;
+	}
+	put_frame(from);
+	return rc;
+}
+
+/* Only who may map devices has caches to care about. */
+static int flush_cache(struct domain *d, int refusal)
+{
+	if (!d->privileged)
+		return refusal;
+	asm volatile("wbinvd" ::: "memory");
+	return 0;
+}
+
+/* --- the hypercall --------------------------------------------------------------------------------------------------- */
+
+static int flush_multi(struct vcpu *v, bool everything, u64 va, u64 mask_at)
+{
+	bool self, others;
+
+	if (others_in_mask(v->domain, mask_at, &self, &others))
+		return -EINVAL;
+	if (self || others)
+		flush_tlb_for(v, everything, va, others);
+	return 0;
+}
+
+/* What concerns the caller's own vCPU and translations. */
+static __attribute__((noinline)) int own_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
+{
+	bool several = v->domain->vcpu_count > 1;
+
+	switch (cmd) {
+	case MMUEXT_TLB_FLUSH_LOCAL:
+	case MMUEXT_TLB_FLUSH_ALL:
+		flush_tlb_for(v, true, 0, cmd == MMUEXT_TLB_FLUSH_ALL && several);
+		return 0;
+	case MMUEXT_INVLPG_LOCAL:
+	case MMUEXT_INVLPG_ALL:
+		flush_tlb_for(v, false, arg1, cmd == MMUEXT_INVLPG_ALL && several);
+		return 0;
+	case MMUEXT_TLB_FLUSH_MULTI:
+	case MMUEXT_INVLPG_MULTI:
+		return flush_multi(v, cmd == MMUEXT_TLB_FLUSH_MULTI, arg1, arg2);
+	case MMUEXT_FLUSH_CACHE:
+		return flush_cache(v->domain, -EACCES);
+	case MMUEXT_FLUSH_CACHE_GLOBAL:
+		return flush_cache(v->domain, -EINVAL);
+	case MMUEXT_SET_LDT:
+		return set_ldt(v, arg1, arg2);
+	}
+	return -ENOSYS;
+}
+
+static int mmuext_one(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, u64 arg1, u64 arg2)
+{
+	if (likely(cmd == MMUEXT_NEW_BASEPTR || cmd == MMUEXT_NEW_USER_BASEPTR)) {
+		if (unlikely(d != v->domain))
+			return -EPERM;
+		if (cmd == MMUEXT_NEW_BASEPTR)
+			return mmu_install_kernel_l4(v, arg1) ? -EINVAL : 0;
+		return mmu_install_user_l4(v, arg1) ? -EINVAL : 0;
+	}
+	switch (cmd) {
+	case MMUEXT_PIN_L1_TABLE ... MMUEXT_PIN_L4_TABLE:
+		return d ? mmu_pin(d, arg1, FRAME_L1 + cmd) : -EINVAL;
+	case MMUEXT_UNPIN_TABLE:
+		return d ? mmu_unpin(d, arg1) : -EINVAL;
+	case MMUEXT_CLEAR_PAGE:
+		return clear_page(owner, arg1);
+	case MMUEXT_COPY_PAGE:
+		return copy_page(owner, arg1, arg2);
+	case MMUEXT_MARK_SUPER:
+	case MMUEXT_UNMARK_SUPER:
+		return -EOPNOTSUPP;
+	}
+	if (unlikely(d != v->domain) && cmd <= MMUEXT_FLUSH_CACHE_GLOBAL && cmd != 14)
+		return -EPERM;
+	return own_op(v, cmd, arg1, arg2);
+}
+
+/* The domain of id, which the operations are for; *d NULL: a reserved one, whose frames are no tables. */
+static int parse_owner(struct domain *self, u16 id, struct domain **d, domid_t *owner)
+{
+	int rc = foreign_owner(self, id, owner);
+
+	*d = rc || *owner == OWNER_NONE ? NULL : domain_find(*owner);
+	return rc;
+}
+
+long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	domid_t owner = d->id;
+	u64 cmd, arg1, arg2;
+	u32 done;
+	int rc = 0;
+
+	if (unlikely((u16)foreign != DOMID_SELF)) {
+		rc = parse_owner(v->domain, foreign, &d, &owner);
+		if (rc)
+			return rc;
+	}
+	count = (u32)count;
+	if (unlikely(!guest_range_ok(ops, count * sizeof(struct mmuext_op))))
+		return -EFAULT;
+	for (done = 0; done < count; done++, ops += sizeof(struct mmuext_op)) {
+		user_access_begin();
+		raw_get_u64(cmd, ops, fault);
+		raw_get_u64(arg1, ops + 8, fault);
+		raw_get_u64(arg2, ops + 16, fault);
+		user_access_end();
+		rc = mmuext_one(v, d, owner, cmd, arg1, arg2);
+		if (unlikely(rc))
+			break;
+		if (unlikely(done % 16 == 15))
+			preempt_point();
+	}
+out:
+	if (done_at)
+		put_guest_u32(done, done_at);
+	return rc;
+fault:
+	user_access_end();
+	rc = -EFAULT;
+	goto out;
+}
