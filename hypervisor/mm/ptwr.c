@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writable page tables: a guest kernel stores into an L1 table that it can only map read-only; the store
+ * is carried out here as a validated change of one entry. A store that lies across entries, or whose result
+ * is no legal entry, is left to the guest as the fault that it was.
+ */
+#include <asm.h>
+#include <cpu.h>
+#include <decode.h>
+#include <emulate.h>
+#include <pte.h>
+#include <string.h>
+#include <uaccess.h>
+
+/*
+ * Under l1_lock: the entry of an L1 table of d's that `address` lies in, if it is mapped by the current tables without RW (a store
+ * that faulted for another reason is not for us).
+ */
+static u64 *ptwr_target(struct domain *d, maddr_t root, u64 address)
+{
+	u64 *mapping = find_l1e(d, root, address), pte;
+
+	if (!mapping)
+		return NULL;
+	pte = READ_ONCE(*mapping);
+	if ((pte & (PTE_PRESENT | PTE_RW)) != PTE_PRESENT || pte_mfn(pte) >= max_mfn || !is_l1_of(d, pte_mfn(pte)))
+		return NULL;
+	return (u64 *)mfn_to_virt(pte_mfn(pte)) + (address & (PAGE_SIZE - 1)) / 8;
+}
+
+/* MOV of a 64-bit register to memory, what nearly all such stores are: its length, and the register's number; 0: something else. */
+static unsigned plain_store(const u8 *code, unsigned available, unsigned *reg)
+{
+	unsigned mod = code[2] >> 6, length = 3;
+
+	if (available < 8 || (code[0] & 0xf8) != 0x48 || code[1] != 0x89 || mod == 3)
+		return 0;
+	*reg = (code[2] >> 3 & 7) | (code[0] & 4) << 1;
+	if ((code[2] & 7) == 4) {
+		length++;
+		if (mod == 0 && (code[3] & 7) == 5)
+			length += 4;
+	}
+	if (mod == 1)
+		length++;
+	else if (mod == 2 || (mod == 0 && (code[2] & 7) == 5))
+		length += 4;
+	return length;
+}
+
+static bool ptwr_plain(struct vcpu *v, u64 address, unsigned reg)
+{
+	struct domain *d = v->domain;
+	u64 new = *insn_register(&v->regs, reg);
+	u64 *entry;
+	bool done;
+
+	spin_lock(&d->l1_lock);
+	entry = ptwr_target(d, v->kernel_cr3, address);
+	done = entry && !set_l1e(d, entry, new, false, d->id);
+	spin_unlock(&d->l1_lock);
+	return done;
+}
+
+/* STOS steps rdi; under REP it is one round of several, and rip stays until the last. */
+static void step_string(const struct insn *i, struct cpu_user_regs *regs)
+{
+	regs->rdi += regs->rflags & FLAGS_DF ? -(u64)i->size : i->size;
+	if (i->rep && --regs->rcx)
+		regs->rip -= i->length;
+}
+
+/*
+ * Any store that the decoder knows, worked out on a copy of the registers. If the hardware sets A or D of the old
+ * entry meanwhile, nothing has happened and the guest runs the instruction again.
+ */
+static bool ptwr_decoded(struct vcpu *v, u64 address, const struct insn *i)
+{
+	u64 old, part, mask = ~0ull >> (64 - i->size * 8);
+	struct domain *d = v->domain;
+	struct cpu_user_regs regs = v->regs;
+	unsigned shift = (address & 7) * 8;
+	int rc = -EINVAL;
+	u64 *entry;
+
+	spin_lock(&d->l1_lock);
+	entry = ptwr_target(d, v->kernel_cr3, address);
+	if (entry) {
+		old = READ_ONCE(*entry);
+		if (insn_store(i, &regs, old >> shift & mask, &part))
+			rc = change_l1e(d, entry, old, (old & ~(mask << shift)) | part << shift);
+	}
+	spin_unlock(&d->l1_lock);
+	if (!rc) {
+		regs.rip += i->length;
+		if (i->op == INSN_STOS)
+			step_string(i, &regs);
+		v->regs = regs;
+	}
+	return !rc || rc == -EAGAIN;
+}
+
+static __attribute__((noinline)) bool ptwr_other(struct vcpu *v, u64 address, const u8 *code, unsigned available)
+{
+	struct insn i;
+
+	return insn_decode(code, available, true, &i) > 0 && i.address_size == 8 && i.segment != 0x64 && i.segment != 0x65 &&
+	       (i.memory || i.op == INSN_STOS) && (address & 7) + i.size <= 8 &&
+	       insn_address(&i, &v->regs, 0) == address && ptwr_decoded(v, address, &i);
+}
+
+bool ptwr_emulate(struct vcpu *v, u64 address)
+{
+	u8 code[INSN_MAX + 1];
+	unsigned available = guest_fetch(v->regs.rip, code), reg, length;
+
+	/* At a page's start the store may have begun in the page before. */
+	length = address & 7 || !(address & (PAGE_SIZE - 1)) ? 0 : plain_store(code, available, &reg);
+	if (unlikely(!length)) {
+		if (!ptwr_other(v, address, code, available))
+			return false;
+	} else {
+		if (!ptwr_plain(v, address, reg))
+			return false;
+		v->regs.rip += length;
+	}
+	v->counters[EXIT_PTWR]++;
+	return true;
+}
