@@ -20,8 +20,6 @@ BUILD_ASSERT(offsetof(struct vcpu, regs.es) % 16 == 0);	/* TSS.rsp0 */
 
 static u64 windows[MAX_WINDOWS / 64];
 static struct spinlock windows_lock;
-/* What unused GDT pages show: null descriptors. */
-static const u64 empty_page[512] __attribute__((aligned(4096)));
 
 static int window_take(void)
 {
@@ -56,7 +54,7 @@ static bool window_map(u64 window)
 			return false;
 	}
 	for (int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
-		if (map_hv_page(window + i * PAGE_SIZE, image_to_maddr(empty_page), HV_RO))
+		if (map_hv_page(window + i * PAGE_SIZE, image_to_maddr(empty_descriptors), HV_RO))
 			return false;
 	return !map_hv_page(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE, image_to_maddr(hv_gdt), HV_RO);
 }
