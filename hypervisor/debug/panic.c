@@ -86,7 +86,7 @@ void panic(const char *format, ...)
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	log_error("Paravane panic: %s", reason);
-	panic_end((u64)__builtin_return_address(0), NULL, stack_pointer);
+	panic_end((u64)__builtin_return_address(0), NULL, (u64)__builtin_frame_address(0));
 }
 
 void panic_trap(struct cpu_user_regs *regs, int vector)

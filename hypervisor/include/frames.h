@@ -199,7 +199,7 @@ int set_upper_entry(struct domain *d, mfn_t table, enum frame_type level, unsign
 
 /* --- the machine-to-phys table --------------------------------------------------------------------------------------- */
 
-/* Slots of frames that are no RAM are read-only: they hold INVALID_PFN for good. */
+/* Slots of frames that are no RAM hold INVALID_PFN; most are read-only. */
 #define m2p_table ((u64 *)M2P_WRITABLE_START)
 #define INVALID_PFN (~0ull)
 static inline void m2p_set(mfn_t mfn, u64 pfn) { m2p_table[mfn] = pfn; }

@@ -261,8 +261,9 @@ static void fill_tables(int i)
 		       maddr_to_virt(frame_hole[(edges[e] - FRAME_TABLE_START) / PAGE_SIZE % FRAME_HOLE_PAGES]),
 		       PAGE_SIZE);
 	memset((void *)(pfns.start - M2P_START + M2P_WRITABLE_START), 0xff, pfns.end - pfns.start);
-	for (mfn_t mfn = ram.range[i].start >> PAGE_SHIFT; mfn < ram.range[i].end >> PAGE_SHIFT; mfn++)
-		*mfn_to_frame(mfn) = ours;
+	for (struct frame *f = mfn_to_frame(ram.range[i].start >> PAGE_SHIFT),
+	     *end = mfn_to_frame(ram.range[i].end >> PAGE_SHIFT); f < end; f++)
+		*f = ours;
 }
 
 /* --- boot ---------------------------------------------------------------------------------------------------------- */
