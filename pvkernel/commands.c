@@ -70,33 +70,6 @@ static int cmd_mem(int argc, char **argv)
 }
 COMMAND(mem, cmd_mem, "frames, heap and arena");
 
-#define __HYPERVISOR_paravane_op 56
-#define PARAVANE_OP_read_counters 0
-
-static int cmd_exits(int argc, char **argv)
-{
-	static const char *const names[16] = {
-		"hypercalls", "interpreted instructions", "page-table emulations", "bounced exceptions",
-		"interrupts", "upcalls", "cr3 loads", "tlb flushes", "page faults", "general protections",
-		"context switches",
-	};
-	u64 count[16] = { 0 };
-	long n = boot.native ? -ENOSYS : hypercall2(__HYPERVISOR_paravane_op, PARAVANE_OP_read_counters, (u64)count);
-
-	if (n == -ENOSYS) {
-		printf("there is %s\n", boot.native ? "no hypervisor here" : "no such counter: this hypervisor does not tell");
-		return 0;
-	}
-	if (n < 0)
-		return n;
-	for (long i = 0; i < MIN(n, 16); i++) {
-		if (names[i])
-			printf("%12lu %s\n", count[i], names[i]);
-	}
-	return 0;
-}
-COMMAND(exits, cmd_exits, "what this domain's exits to the hypervisor went to");
-
 static int cmd_sleep(int argc, char **argv)
 {
 	u64 ms = 1000, t = now();

@@ -142,7 +142,7 @@ native_gdt_ptr_low:
 
 	.section .bss
 	.balign 4096
-	.globl boot_stack
+	.globl native_l2, native_l4
 native_l4:
 	.skip 4096
 native_l3_low:
@@ -150,6 +150,9 @@ native_l3_low:
 native_l3_high:
 	.skip 4096
 native_l2:
+	.skip 4096
+	.globl native_l1		/* for the first 2 MiB, when the image is protected */
+native_l1:
 	.skip 4096
 boot_stack:
 	.skip BOOT_STACK_SIZE

@@ -212,10 +212,30 @@ static void protect_image(void)
 	}
 }
 
+/* The same natively: the first 2 MiB, image included, in small pages, and nothing at address 0. */
+static void protect_native_image(void)
+{
+	extern u64 native_l4[], native_l2[], native_l1[];
+
+	ASSERT((u64)image_end - VIRT_BASE <= PT_ENTRIES * PAGE_SIZE);
+	for (u64 pfn = 0; pfn < PT_ENTRIES; pfn++) {
+		char *va = (char *)(VIRT_BASE + (pfn << PAGE_SHIFT));
+		bool text = va >= image_start && va < image_text_end;
+
+		native_l1[pfn] = make_pte(pfn, text ? PROT_EXEC : is_image_constant(pfn) ? PROT_READ : PROT_WRITE);
+	}
+	native_l2[0] = make_pte(virt_to_pfn(native_l1), PROT_TABLE);
+	for (unsigned int i = 1; i < PT_ENTRIES; i++)
+		native_l2[i] |= PTE_NX;
+	native_l4[0] = 0;
+	cpu->flush_tlb();
+}
+
 void paging_init(void)
 {
 	if (boot.native) {
 		root = cpu->read_cr3() >> PAGE_SHIFT;
+		protect_native_image();
 	} else {
 		boot_pt_first = virt_to_pfn((void *)boot.start_info->pt_base);
 		boot_pt_end = boot_pt_first + boot.start_info->nr_pt_frames;
