@@ -10,6 +10,7 @@
 #include <cpu.h>
 #include <emulate.h>
 #include <entry.h>
+#include <frames.h>
 #include <image.h>
 #include <irq.h>
 #include <pagetable.h>
