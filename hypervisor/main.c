@@ -11,6 +11,7 @@
 #include <emulate.h>
 #include <entry.h>
 #include <frames.h>
+#include <frames.h>
 #include <image.h>
 #include <irq.h>
 #include <pagetable.h>
