@@ -11,6 +11,7 @@
 #include <evtchn.h>
 #include <frames.h>
 #include <grant.h>
+#include <pvclock.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ struct domain *domain_create(domid_t id)
 	d->shared_info_mfn = share_frame_with(d, shared);
 	if (evtchn_init(d) || grant_init(d))
 		goto no_memory;
+	wallclock_update(d);
 	d->next = domains;
 	domains = d;
 	if (id == 0)

@@ -12,6 +12,7 @@
 #include <entry.h>
 #include <frames.h>
 #include <pagetable.h>
+#include <pvclock.h>
 #include <string.h>
 
 #define MAX_WINDOWS 4096
@@ -144,6 +145,8 @@ struct vcpu *vcpu_create(struct domain *d, int id)
 		vcpu_free(v);
 		return NULL;
 	}
+	vcpu_timers_init(v);
+	pvclock_update(v);
 	d->vcpu[id] = v;
 	d->vcpu_count = max(d->vcpu_count, id + 1);
 	return v;
@@ -153,6 +156,7 @@ struct vcpu *vcpu_create(struct domain *d, int id)
 void vcpu_destroy(struct vcpu *v)
 {
 	v->domain->vcpu[v->id] = NULL;
+	vcpu_timers_fini(v);
 	fpu_fini_vcpu(v);
 	vcpu_free(v);
 }
