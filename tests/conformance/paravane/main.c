@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* paravane_op: Paravane's counters. Any other hypervisor has no such call, which is an answer too. */
+#include "guest.h"
+#include <abi/paravane.h>
+
+static uint64_t counters[PARAVANE_COUNTERS];
+
+static int64_t read_counters(uint64_t where)
+{
+	return hypercall_nr(__HYPERVISOR_paravane_op, PARAVANE_read_counters, where);
+}
+
+void test_main(void)
+{
+	int64_t r = read_counters((uint64_t)counters);
+	bool here = r != -ENOSYS;
+	uint64_t before = counters[PARAVANE_COUNT_hypercalls];
+
+	check("PARAVANE-1", !here || r == PARAVANE_COUNTERS, "the counters, or -ENOSYS elsewhere (%ld)", r);
+	check_eq("PARAVANE-2", hypercall_nr(__HYPERVISOR_paravane_op, 99, counters), -ENOSYS, "an unknown sub-operation");
+	check_eq("PARAVANE-3", read_counters(UNMAPPED), here ? -EFAULT : -ENOSYS, "a buffer that cannot be written");
+	hypercall(xen_version, 0);
+	read_counters((uint64_t)counters);
+	check_eq("PARAVANE-4", counters[PARAVANE_COUNT_hypercalls] - before, here ? 4 : 0, "each hypercall counts, the asking one too");
+}
