@@ -235,43 +235,37 @@ static bool try_pop_seg(enum effect *effect)
 	return ok;
 }
 
-/* A far call pushes CS; the callee looks at the privilege in it and returns by a far return. */
-static bool far_call(u64 *pushed_cs)
+/* A far call pushes CS, and with it the privilege level for the callee to see. */
+static bool try_call_far(enum effect *effect)
 {
 	struct {
 		u64 offset;
 		u16 selector;
 	} __attribute__((packed)) target;
-	u64 ok = 0, cs, t, v = 3;
+	u64 ok = 0, cs, t, pushed = 3;
 
 	__asm__ volatile("mov %%cs, %k0" : "=r"(cs));
 	target.selector = cs;
 	__asm__ volatile("lea 4f(%%rip), %[t]\n\tmov %[t], (%[p])\n\tmov %%rsp, %[t]\n"
-			 "1:\trex.w lcall *(%[p])\n\tjmp 3f\n"
-			 "4:\tmov 8(%%rsp), %[v]\n"
-			 "5:\tlretq\n"
-			 "3:\tmov $1, %[ok]\n"
-			 "2:\tmov %[t], %%rsp\n\t" FIXUP(1b, 2b) FIXUP(5b, 2b)
-			 : [ok] "+r"(ok), [t] "=&r"(t), [v] "+r"(v) : [p] "r"(&target) : "memory");
-	*pushed_cs = v;
+			 "1:\trex.w lcall *(%[p])\n"
+			 "4:\tmov 8(%%rsp), %[v]\n\tmov $1, %[ok]\n"
+			 "2:\tmov %[t], %%rsp\n\t" FIXUP(1b, 2b)
+			 : [ok] "+r"(ok), [t] "=&r"(t), [v] "+r"(pushed) : [p] "r"(&target) : "memory");
+	SAME_IF((pushed & 3) == 0);
 	return ok;
 }
 
-static bool try_call_far(enum effect *effect)
-{
-	u64 cs;
-	bool ok = far_call(&cs);
-
-	SAME_IF((cs & 3) == 0);
-	return ok;
-}
-
-/* Back to the privilege that is in the selector: ours, ring 3 as well as 0. */
+/* To the privilege that is in the selector: it is the one that we have, 3 as well as 0. */
 static bool try_ret_far(enum effect *effect)
 {
-	u64 cs;
-	bool ok = far_call(&cs);
+	u64 ok = 0, cs, t;
 
+	__asm__ volatile("mov %%cs, %k0" : "=r"(cs));
+	__asm__ volatile("mov %%rsp, %[t]\n\tpush %[cs]\n\tpush $3f\n"
+			 "1:\tlretq\n"
+			 "3:\tmov $1, %[ok]\n"
+			 "2:\tmov %[t], %%rsp\n\t" FIXUP(1b, 2b)
+			 : [ok] "+r"(ok), [t] "=&r"(t) : [cs] "r"(cs) : "memory");
 	SAME_IF(ok);
 	return ok;
 }
