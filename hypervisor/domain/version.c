@@ -9,7 +9,7 @@
 #include <uaccess.h>
 #include <version.h>
 
-/* As they are copied out: whole, the rest zero. Who built it and when is left out, so that equal sources make equal images. */
+/* As they are copied out: whole, the rest zero. Who built it and when is left out: equal sources make equal images. */
 static const char extraversion[XEN_EXTRAVERSION_LEN] = VERSION_EXTRA;
 static const struct xen_compile_info compile_info = { .compiler = "gcc " __VERSION__ };
 static const char capabilities[XEN_CAPABILITIES_INFO_LEN] = "xen-3.0-x86_64 ";

@@ -18,6 +18,7 @@
 #define GROUP (1 << 11)		/* ModRM's reg field selects the operation */
 #define OFFSET (1 << 12)	/* an absolute address follows the opcode */
 #define REGISTER (1 << 13)	/* ModRM's rm names a register whatever mod says */
+#define PORT (1 << 14)		/* at most four bytes, whatever REX says */
 
 #define STORE(op) (KNOWN | MODRM | (op))
 #define RMW(op) (KNOWN | MODRM | LOCK | (op))
@@ -27,7 +28,7 @@
 static const u16 one_byte[256] = {
 	ALU(0x00, INSN_ADD), ALU(0x08, INSN_OR), ALU(0x10, INSN_ADC), ALU(0x18, INSN_SBB),
 	ALU(0x20, INSN_AND), ALU(0x28, INSN_SUB), ALU(0x30, INSN_XOR),
-	[0x6c] = PLAIN | BYTE, [0x6d] = PLAIN, [0x6e] = PLAIN | BYTE, [0x6f] = PLAIN,	/* INS, OUTS */
+	[0x6c] = PLAIN | BYTE, [0x6d] = PLAIN | PORT, [0x6e] = PLAIN | BYTE, [0x6f] = PLAIN | PORT,	/* INS, OUTS */
 	[0x80] = RMW(0) | GROUP | BYTE | IMM8, [0x81] = RMW(0) | GROUP | IMM, [0x83] = RMW(0) | GROUP | IMM8,
 	[0x86] = RMW(INSN_XCHG) | BYTE, [0x87] = RMW(INSN_XCHG),
 	[0x88] = STORE(INSN_MOV) | BYTE, [0x89] = STORE(INSN_MOV),
@@ -35,8 +36,8 @@ static const u16 one_byte[256] = {
 	[0xaa] = KNOWN | INSN_STOS | BYTE, [0xab] = KNOWN | INSN_STOS,
 	[0xc6] = STORE(0) | GROUP | BYTE | IMM8, [0xc7] = STORE(0) | GROUP | IMM,
 	[0xcd] = PLAIN | IMM8,								/* INT n */
-	[0xe4] = PLAIN | BYTE | IMM8, [0xe5] = PLAIN | IMM8, [0xe6] = PLAIN | BYTE | IMM8, [0xe7] = PLAIN | IMM8,
-	[0xec] = PLAIN | BYTE, [0xed] = PLAIN, [0xee] = PLAIN | BYTE, [0xef] = PLAIN,	/* IN, OUT */
+	[0xe4] = PLAIN | BYTE | IMM8, [0xe5] = PLAIN | IMM8 | PORT, [0xe6] = PLAIN | BYTE | IMM8, [0xe7] = PLAIN | IMM8 | PORT,
+	[0xec] = PLAIN | BYTE, [0xed] = PLAIN | PORT, [0xee] = PLAIN | BYTE, [0xef] = PLAIN | PORT,	/* IN, OUT */
 	[0xf4] = PLAIN,									/* HLT */
 	[0xf6] = RMW(0) | GROUP | BYTE, [0xf7] = RMW(0) | GROUP,
 	[0xfa] = PLAIN, [0xfb] = PLAIN,							/* CLI, STI */
@@ -224,6 +225,8 @@ int insn_decode(const u8 *bytes, unsigned available, bool code64, struct insn *i
 		return INSN_UNKNOWN;
 	i->op = form & OP_MASK;
 	i->size = form & BYTE ? 1 : i->rex & 8 ? 8 : size16 ? 2 : 4;
+	if (i->size == 8 && form & PORT)
+		i->size = 4;
 	result = take_operands(&c, i, code64, form);
 	if (result <= 0)
 		return result;

@@ -27,9 +27,6 @@ enum { ERROR_EXTERNAL = 1, ERROR_IDT = 2 };
 #define DESCRIPTOR_LONG (1ull << 53)
 #define DESCRIPTOR_32BIT (1ull << 54)
 
-#define raw_get_u8(x, address, label) \
-	asm goto("1: movzbl (%1), %0\n" EXTABLE("1b", "%l2") : "=r"(x) : "r"(address) : "memory" : label)
-
 /* --- fetching ------------------------------------------------------------------------------------------- */
 
 static bool get_byte(u64 address, u8 *byte)
@@ -251,7 +248,7 @@ static void do_cpuid(struct vcpu *v)
 /*
  * Bytes 0x0f `opcode`, after `prefixes` bytes of prefixes; `more` is the byte that follows. User mode may do none but CPUID.
  */
-static inline bool two_byte(struct vcpu *v, u8 opcode, u8 more, u8 rex, unsigned prefixes)
+static inline bool interpret_two_byte(struct vcpu *v, u8 opcode, u8 more, u8 rex, unsigned prefixes)
 {
 	unsigned reg = (more >> 3 & 7) | (rex & 4) << 1, rm = (more & 7) | (rex & 1) << 3;
 	u64 value;
@@ -326,7 +323,7 @@ static bool port_out(struct vcpu *v, u16 port, unsigned size, unsigned length)
 }
 
 /* One-byte opcodes, in the same way. size: of a word operand. */
-static inline bool one_byte(struct vcpu *v, u8 opcode, u8 more, unsigned size, unsigned prefixes)
+static inline bool interpret_one_byte(struct vcpu *v, u8 opcode, u8 more, unsigned size, unsigned prefixes)
 {
 	u16 port = opcode & 8 ? v->regs.rdx : more;
 	unsigned length = prefixes + (opcode & 8 ? 1 : 2);
@@ -391,7 +388,7 @@ static bool string_io(struct vcpu *v, const struct insn *i)
 {
 	struct cpu_user_regs *r = &v->regs;
 	u64 mask = i->address_size == 4 ? 0xffffffff : ~0ull;
-	unsigned size = min(i->size, 4);
+	unsigned size = i->size;
 	bool out = i->opcode >= 0x6e;
 	u64 *pointer = out ? &r->rsi : &r->rdi;
 	u64 base = out ? segment_base(i) : 0, step = r->rflags & FLAGS_DF ? -(u64)size : size;
@@ -466,8 +463,8 @@ static __attribute__((noinline)) bool emulate_decoded(struct vcpu *v)
 	if (i.opcode <= 0x0f01 && i.opcode >= 0x0f00 && code64 && store_system_register(v, &i))
 		return true;
 	if (i.opcode >> 8)
-		return two_byte(v, i.opcode, i.modrm, i.rex, length - 2 - i.has_modrm);
-	return one_byte(v, i.opcode, i.immediate, i.size, length - 1 - i.has_immediate);
+		return interpret_two_byte(v, i.opcode, i.modrm, i.rex, length - 2 - i.has_modrm);
+	return interpret_one_byte(v, i.opcode, i.immediate, i.size, length - 1 - i.has_immediate);
 }
 
 /* Reads eight bytes of flat 64-bit code. */
@@ -503,15 +500,15 @@ static inline bool emulate_privileged(struct vcpu *v)
 	if (unlikely(!fetch_word(&v->regs, &word)))
 		return emulate_decoded(v);
 	if (likely((word & 0xff) == 0x0f)) {
-		if (likely(two_byte(v, word >> 8, word >> 16, 0, 0)))
+		if (likely(interpret_two_byte(v, word >> 8, word >> 16, 0, 0)))
 			return true;
 		return (word >> 8 & 0xfe) == 0 && emulate_decoded(v);
 	}
 	if ((word & 0xfff0) == 0x0f40 && (word >> 16 & 0xfe))
-		return two_byte(v, word >> 16, word >> 24, word, 1);
+		return interpret_two_byte(v, word >> 16, word >> 24, word, 1);
 	if (unlikely(needs_decoder(word)))
 		return emulate_decoded(v);
-	return one_byte(v, word, word >> 8, 4, 0);
+	return interpret_one_byte(v, word, word >> 8, 4, 0);
 }
 
 /*
@@ -554,8 +551,8 @@ bool emulate_gp(struct vcpu *v, u64 error_code)
 #define FORCED_LENGTH 7
 
 /*
- * The address is not checked: the CPU has just fetched from it for the guest. (In 32-bit code with a segment base it is another
- * one, but below 4 GiB, where nothing is the hypervisor's.)
+ * The address is not checked: the CPU has just fetched from it for the guest. (In 32-bit code with a segment
+ * base it is another one, but below 4 GiB, where nothing is the hypervisor's.)
  */
 bool emulate_ud(struct vcpu *v)
 {

@@ -43,6 +43,8 @@ static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 	asm goto("1: movq %1, %0\n" EXTABLE("1b", "%l2") : "=r"(word_) : "m"(*(u64 *)(address)) : "memory" : label); \
 	(x) = word_; \
 })
+#define raw_get_u8(x, address, label) \
+	asm goto("1: movzbl (%1), %0\n" EXTABLE("1b", "%l2") : "=r"(x) : "r"(address) : "memory" : label)
 #define raw_put_u64(x, address, label) \
 	asm goto("1: movq %0, %1\n" EXTABLE("1b", "%l2") : : "er"((u64)(x)), "m"(*(u64 *)(address)) : "memory" : label)
 

@@ -25,7 +25,7 @@
 	X(invd, "invd", 0x0f08, 0) X(wbinvd, "wbinvd", 0x0f09, 0) X(rdmsr, "rdmsr", 0x0f32, 0) \
 	X(wrmsr, "wrmsr", 0x0f30, 0) X(rdtsc, "rdtsc", 0x0f31, 0) X(rdpmc, "rdpmc", 0x0f33, 0) \
 	X(cpuid, "cpuid", 0x0fa2, 0) X(int21, "int $0x21", 0xcd, 0) X(int80, "int $0x80", 0xcd, 0) \
-	X(inb, "inb %dx, %al", 0xec, 1) X(inw, "inw %dx, %ax", 0xed, 2) X(inl, "inl %dx, %eax", 0xed, 4) \
+	X(inb, "inb %dx, %al", 0xec, 1) X(inw, "inw %dx, %ax", 0xed, 2) X(inl, "inl %dx, %eax", 0xed, 4) X(inlw, ".byte 0x48; inl %dx, %eax", 0xed, 4) \
 	X(outb, "outb %al, %dx", 0xee, 1) X(outl, "outl %eax, %dx", 0xef, 4) \
 	X(inbi, "inb $0x61, %al", 0xe4, 1) X(outwi, "outw %ax, $0x80", 0xe7, 2) \
 	X(insb, "rep insb", 0x6c, 1) X(insl, "insl", 0x6d, 4) X(outsw, "rep outsw", 0x6f, 2) X(outsb, "outsb", 0x6e, 1) \
