@@ -25,6 +25,7 @@ void paravane_main(u32 magic, maddr_t info) __attribute__((noreturn));
 /* From here on `current` is the idle vCPU, and an exception has somewhere to go. */
 static void start_machine(void)
 {
+	mask_8259s();
 	apic_init();
 	ioapic_init();
 	time_init();

@@ -23,7 +23,11 @@ static void write_register(volatile u32 *registers, u32 n, u32 x)
 	registers[IOWIN] = x;
 }
 
-static void mask_8259s(void)
+/*
+ * Before the local APIC's LINT0 is masked: a request that is still raised then would stay with the CPU, and QEMU
+ * takes it for vector -1.
+ */
+void mask_8259s(void)
 {
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
@@ -31,7 +35,6 @@ static void mask_8259s(void)
 
 void ioapic_init(void)
 {
-	mask_8259s();
 	for (int i = 0; i < acpi.ioapic_count; i++) {
 		volatile u32 *r = map_device(acpi.ioapic[i].address, PAGE_SIZE);
 

@@ -28,6 +28,7 @@ void apic_timer_start(u32 ticks);	/* one-shot; 0: stop */
 u32 apic_timer_left(void);
 
 /* --- cpu/ioapic.c --- */
+void mask_8259s(void);
 void ioapic_init(void);
 void ioapic_route_isa(int irq, int vector, u32 apic_id);
 
