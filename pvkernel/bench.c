@@ -240,6 +240,7 @@ static int cmd_bench(int argc, char **argv)
 		batches = 7;
 		rounds = 1000;
 	}
+	printf("bench-entry %lu\n", boot.entry_tsc);
 	cpu->set_timer(0);
 	if (!boot.native) {
 		set_iopl(1);

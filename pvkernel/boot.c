@@ -65,6 +65,7 @@ static void find_pv_memory(u64 stack)
 
 void pv_start(const struct start_info *si, u64 stack)
 {
+	boot.entry_tsc = rdtsc();
 	boot.start_info = si;
 	boot.initial_domain = si->flags & SIF_INITDOMAIN;
 	memcpy(boot.cmdline, si->cmd_line, sizeof(boot.cmdline) - 1);
@@ -134,6 +135,7 @@ void native_start(u64 magic, u64 info)
 {
 	const struct multiboot_info *mbi = low_memory(info);
 
+	boot.entry_tsc = rdtsc();
 	boot.native = true;
 	cpu = &ops_native;
 	uart_init();

@@ -54,6 +54,8 @@ static u64 clock_read(void)
 	return -(low | inb(PIT_CHANNEL_2) << 8);
 }
 
+u64 time_waited;
+
 /* --- calibration ------------------------------------------------------------------------------------------------------ */
 
 struct sample {
@@ -113,7 +115,7 @@ static void set_scale(u64 hz)
 static void calibrate(void)
 {
 	struct sample start, now;
-	u64 elapsed, ticks;
+	u64 elapsed, ticks, began = rdtsc();
 
 	clock_start();
 	apic_timer_start(~0u);
@@ -123,6 +125,7 @@ static void calibrate(void)
 	} while (((clock_read() - start.clock) & clock_mask) * 1000000 < WINDOW_US * clock_hz);
 	now = take_sample();
 	apic_timer_start(0);
+	time_waited += rdtsc() - began;
 
 	elapsed = (now.clock - start.clock) & clock_mask;
 	ticks = start.apic - now.apic;
@@ -201,10 +204,13 @@ u64 now_ns(void)
 
 void wait_us(u32 us)
 {
-	u64 end = rdtsc() + tsc_khz * us / 1000;
+	u64 began = rdtsc(), end = began + tsc_khz * us / 1000, now;
 
-	while ((s64)(end - rdtsc()) > 0)
+	do {
 		pause();
+		now = rdtsc();
+	} while ((s64)(end - now) > 0);
+	time_waited += now - began;
 }
 
 /* A deadline beyond the counter's reach makes an early interrupt, after which the timer is programmed anew. */

@@ -18,6 +18,7 @@
 #include <abi/mmu.h>
 #include <boot.h>
 #include <console.h>
+#include <cpu.h>
 #include <domain.h>
 #include <frames.h>
 #include <image.h>
@@ -413,6 +414,21 @@ static void say_what_was_built(const struct builder *b)
 		 b->p2m_apart ? b->image.init_p2m : va_of(b, b->p2m.pfn), b->image.virt_base, va_of(b, b->end));
 }
 
+/* What is neither free nor domain 0's: image, frame table, m2p, page tables, per-CPU and per-domain structures. */
+static u64 bytes_held(const struct builder *b)
+{
+	u64 bytes = 0;
+
+	for (int i = 0; i < machine_map_count; i++) {
+		const struct memory_region *r = &machine_map[i];
+		u64 start = ROUND_UP(r->start, PAGE_SIZE), end = (r->start + r->size) & PAGE_MASK;
+
+		if (r->type == 1 && end > start)
+			bytes += end - start;
+	}
+	return bytes - ((free_page_count() + b->pages) << PAGE_SHIFT);
+}
+
 /* --- the vCPU ------------------------------------------------------------------------------------------------ */
 
 static void start(const struct builder *b)
@@ -463,4 +479,8 @@ void dom0_build(const struct boot_module *kernel, const struct boot_module *ramd
 	if (buffer)
 		free_pages(buffer, order);
 	free_pages(b.runs, RUNS_ORDER);
+	boot_module_release(kernel - boot_modules);
+	if (ramdisk)
+		boot_module_release(ramdisk - boot_modules);
+	log_info("boot: %lu bytes held by the hypervisor, %lu TSC ticks waited", bytes_held(&b), time_waited);
 }

@@ -62,6 +62,7 @@ struct cpu_features {
 extern struct cpu_features cpu_has;
 
 /* --- cpu/time.c ------------------------------------------------------------------------------------ */
+extern u64 time_waited;		/* TSC ticks that this machine's boot spent waiting for clocks */
 u64 now_ns(void);		/* system time: ns since boot, the same on all CPUs */
 extern u32 tsc_mul; extern s8 tsc_shift; extern u64 tsc_khz;	/* pvclock's scale */
 extern u64 wallclock_at_boot;	/* s since 1970 at system time 0 */

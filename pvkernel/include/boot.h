@@ -17,6 +17,7 @@ struct boot_info {
 	bool native;			/* ring 0, no hypervisor below */
 	bool initial_domain;		/* domain 0: console by console_io, power by sched_op */
 	const struct start_info *start_info;	/* NULL when native */
+	u64 entry_tsc;			/* the TSC on the way in */
 	u64 nr_pages;			/* every pfn is below */
 	struct ram_range free[MAX_RAM_RANGES];	/* RAM that nobody uses yet */
 	unsigned int nr_free;
