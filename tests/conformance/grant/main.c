@@ -63,6 +63,7 @@ static void size(void)
 	check("GNT-SETUP-3", setup(DOMID_SELF, 3, more) == GNTST_okay && more[0] == first[0] && more[1] && more[2], "it grows");
 	check("GNT-QUERY-2", query(DOMID_SELF).nr_frames >= 3, "query_size tells");
 	check_eq("GNT-SETUP-4", setup(DOMID_SELF, q.max_nr_frames + 1, more), GNTST_general_error, "but not beyond the most");
+	check_eq("GNT-SETUP-6", setup(DOMID_SELF, 1, (uint64_t *)UNMAPPED), GNTST_bad_virt_addr, "a list that cannot be written");
 	check_eq("GNT-SETUP-5", setup(NO_DOMAIN, 1, more), GNTST_bad_domain, "the table of a domain that does not exist");
 	check_eq("GNT-QUERY-3", query(NO_DOMAIN).status, GNTST_bad_domain, "the size of that");
 }

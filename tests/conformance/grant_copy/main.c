@@ -74,6 +74,13 @@ static void refused(void)
 	op = between_frames(16);
 	op.source.domid = OWN_ID;
 	check_eq("GNT-COPY-7", copy(op), GNTST_permission_denied, "a frame with another domid than DOMID_SELF");
+	op = from_grant(16);
+	op.source.domid = NO_DOMAIN;
+	check_eq("GNT-COPY-13", copy(op), GNTST_bad_domain, "a domain that does not exist");
+	op = between_frames(16);
+	op.source.u.gmfn = boot_l4_mfn();
+	op.source.offset = 511 * 8 - 8;
+	check("GNT-COPY-14", copy(op) == GNTST_okay && ((uint64_t *)own)[1] == ((uint64_t *)start_info->pt_base)[511], "a page table as the source");
 	op = between_frames(16);
 	op.source.u.gmfn = 0xffffffffff;
 	status = copy(op);

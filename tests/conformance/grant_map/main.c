@@ -84,6 +84,31 @@ static void refused(void)
 	      "an address of the hypervisor");
 }
 
+static void strange_frame(void)
+{
+	table[REF].flags = 0;
+	table[REF].frame = 0xfffffff0;
+	barrier();
+	table[REF].flags = GTF_permit_access;
+	check_eq("GNT-MAP-17", grant_map(at, GNTMAP_host_map, REF, OWN_ID, NULL), GNTST_bad_page, "a frame that does not exist");
+	table[REF].flags = 0;
+	grant(OWN_ID, GTF_permit_access);
+}
+
+static void without_address(void)
+{
+	struct gnttab_set_version version = { .version = 2 };
+	uint32_t handle;
+	int status;
+
+	grant_map(at, GNTMAP_host_map, REF, OWN_ID, &handle);
+	*granted = 0x3344;
+	check_eq("GNT-VERSION-5", grant_op(GNTTABOP_set_version, &version), -EBUSY, "the version cannot change while a grant is mapped");
+	status = grant_unmap(0, handle);
+	check("GNT-UNMAP-8", status == GNTST_okay && *window == 0x3344 && (flags() & RW) == RW, "unmapping address 0 leaves the mapping");
+	grant_unmap(at, handle);
+}
+
 static void by_entry(void)
 {
 	uint32_t handle;
@@ -118,6 +143,8 @@ void test_main(void)
 	map_and_unmap();
 	twice();
 	refused();
+	strange_frame();
+	without_address();
 	by_entry();
 	granted_table();
 }

@@ -133,11 +133,13 @@ static void for_ever(void)
 	map_frame(page, mfn, PTE_DATA);
 }
 
+static uint16_t exchange_domain = DOMID_SELF;
+
 static int64_t exchange(uint64_t *in, uint64_t ins, uint64_t *out, uint64_t outs, uint64_t *done)
 {
 	struct xen_memory_exchange op = {
-		.in = { .extent_start = (uint64_t)in, .nr_extents = ins, .domid = DOMID_SELF },
-		.out = { .extent_start = (uint64_t)out, .nr_extents = outs, .domid = DOMID_SELF },
+		.in = { .extent_start = (uint64_t)in, .nr_extents = ins, .domid = exchange_domain },
+		.out = { .extent_start = (uint64_t)out, .nr_extents = outs, .domid = exchange_domain },
 	};
 	int64_t r = hypercall(memory_op, XENMEM_exchange, &op);
 
@@ -151,7 +153,11 @@ static void exchanges(void)
 	uint64_t in[2] = { mfn_of(page), 0 }, out[2] = { pfn_of(page), 0 }, done;
 	int64_t r;
 
+	check_eq("MEM-34", exchange(in, 1, out, 1, &done), -EINVAL, "a page that is mapped");
 	map_page(page, 0);
+	exchange_domain = NO_DOMAIN;
+	check_eq("MEM-35", exchange(in, 1, out, 1, &done), -ESRCH, "a domain that does not exist");
+	exchange_domain = DOMID_SELF;
 	check_eq("MEM-31", exchange(in, 1, out, 2, &done), -EINVAL, "sizes that differ");
 	r = exchange(in, 1, out, 1, &done);
 	check("MEM-30", r == 0 && done == 1 && m2p(out[0]) == pfn_of(page), "one page for another");

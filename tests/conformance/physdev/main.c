@@ -34,6 +34,7 @@ void test_main(void)
 	check_eq("PHYSDEV-3", set_iobitmap((uint64_t)bitmap, 0), 0, "a bitmap of no ports");
 	check("PHYSDEV-4", set_iobitmap((uint64_t)bitmap, 65536) == 0 && set_iobitmap((uint64_t)bitmap, 65537) == -EINVAL,
 	      "65536 ports at most");
+	check_eq("PHYSDEV-10", set_iobitmap(MACH2PHYS_VIRT_START + 0x30000000000, 8), -EINVAL, "a bitmap in the hypervisor's range");
 	check("PHYSDEV-9", attempt(in_80, 0).vector == NO_TRAP && set_iobitmap(0, 0) == 0 && attempt(in_80, 0).vector == VECTOR_GP,
 	      "the bitmap is taken away");
 	check_eq("PHYSDEV-5", hypercall(physdev_op, PHYSDEVOP_eoi, &eoi), -EINVAL, "eoi of a pirq out of range");
