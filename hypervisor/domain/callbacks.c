@@ -12,11 +12,6 @@
 
 #define VECTOR_NMI 2
 
-static bool canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
-
 /* --- the trap table ----------------------------------------------------------------------------------------- */
 
 long do_set_trap_table(u64 list, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
@@ -33,7 +28,7 @@ long do_set_trap_table(u64 list, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 			return -EFAULT;
 		if (!trap.address)
 			return 0;
-		if (!canonical(trap.address))
+		if (!address_canonical(trap.address))
 			return -EINVAL;
 		v->trap_address[trap.vector] = trap.address;
 		v->trap_flags[trap.vector] = trap.flags & (TI_DPL_MASK | TI_MASK_EVENTS);
@@ -48,7 +43,7 @@ static long register_callback(struct vcpu *v, int type, bool mask_events, u64 ad
 {
 	struct callback callback = { address, mask_events };
 
-	if (!canonical(address))
+	if (!address_canonical(address))
 		return -EINVAL;
 	switch (type) {
 	case CALLBACKTYPE_event:
@@ -69,7 +64,7 @@ static long register_callback(struct vcpu *v, int type, bool mask_events, u64 ad
 		return 0;
 	case CALLBACKTYPE_nmi:
 		v->trap_address[VECTOR_NMI] = address;
-		v->trap_flags[VECTOR_NMI] = mask_events ? TI_MASK_EVENTS : 0;
+		v->trap_flags[VECTOR_NMI] = TI_MASK_EVENTS;	/* always */
 		return 0;
 	}
 	return -ENOSYS;
@@ -112,14 +107,12 @@ long do_callback_op(u64 op, u64 argument, u64 a3, u64 a4, u64 a5, struct vcpu *v
 	return -ENOSYS;
 }
 
-/* The older form of the first three; the failsafe callback's own mask flag stays as it is. */
+/* The older form of the first three. A non-canonical one is passed over; the failsafe callback's mask flag stays. */
 long do_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64 a4, u64 a5, struct vcpu *v)
 {
-	if (!canonical(event) || !canonical(failsafe) || !canonical(syscall))
-		return -EINVAL;
-	v->event = (struct callback) { event, true };
-	v->failsafe.address = failsafe;
-	v->syscall = (struct callback) { syscall, false };
+	register_callback(v, CALLBACKTYPE_event, true, event);
+	register_callback(v, CALLBACKTYPE_failsafe, v->failsafe.mask_events, failsafe);
+	register_callback(v, CALLBACKTYPE_syscall, false, syscall);
 	return 0;
 }
 
@@ -131,7 +124,7 @@ long do_nmi_op(u64 op, u64 argument, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 	case XENNMI_register_callback:
 		if (copy_from_guest(&nmi, argument, sizeof(nmi)))
 			return -EFAULT;
-		return register_callback(v, CALLBACKTYPE_nmi, false, nmi.handler_address);
+		return register_callback(v, CALLBACKTYPE_nmi, true, nmi.handler_address);
 	case XENNMI_unregister_callback:
 		return unregister_callback(v, CALLBACKTYPE_nmi);
 	}

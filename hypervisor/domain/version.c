@@ -45,6 +45,18 @@ static long get_features(const struct domain *d, u64 buffer)
 	return copy_to_guest(buffer, &info, sizeof(info));
 }
 
+/* The image has none, but a buffer without room is told apart, as everywhere. */
+static long build_id(u64 buffer)
+{
+	u32 length;
+
+	if (!buffer)
+		return -ENODATA;
+	if (get_guest_u32(&length, buffer))
+		return -EFAULT;
+	return length ? -ENODATA : -EINVAL;
+}
+
 static __attribute__((noinline)) long version_text(const struct domain *d, u32 what, u64 buffer)
 {
 	switch (what) {
@@ -66,8 +78,8 @@ static __attribute__((noinline)) long version_text(const struct domain *d, u32 w
 		return copy_to_guest(buffer, d->handle, sizeof(d->handle));
 	case XENVER_commandline:
 		return copy_to_guest(buffer, d->privileged ? boot_cmdline : denied, XEN_COMMANDLINE_LEN);
-	case XENVER_build_id:	/* the image has none */
-		return d->privileged ? -ENODATA : -EPERM;
+	case XENVER_build_id:
+		return d->privileged ? build_id(buffer) : -EPERM;
 	default:
 		return -ENOSYS;
 	}

@@ -94,14 +94,9 @@ static int find_policy(u32 n)
 
 /* --- segment bases -------------------------------------------------------------------------------------- */
 
-static inline bool canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
-
 static inline bool write_base(u32 msr, u64 base)
 {
-	if (unlikely(!canonical(base)))
+	if (unlikely(!address_canonical(base)))
 		return false;
 	wrmsr(msr, base);
 	return true;

@@ -20,6 +20,11 @@ static inline bool guest_address_ok(u64 address)
 	return address >> HV_SHIFT != HV_START >> HV_SHIFT;
 }
 
+static inline bool address_canonical(u64 address)
+{
+	return (u64)((s64)(address << 16) >> 16) == address;
+}
+
 /* For arrays that are not touched in ascending order from the start. */
 static inline bool guest_range_ok(u64 address, u64 bytes)
 {

@@ -88,7 +88,7 @@ static inline u64 *find_l1e_inline(struct domain *d, maddr_t root, u64 va)
 	u64 entry = root | PTE_PRESENT;
 	mfn_t mfn;
 
-	if (unlikely(!guest_address_ok(va) || (u64)((s64)(va << 16) >> 16) != va))
+	if (unlikely(!guest_address_ok(va) || !address_canonical(va)))
 		return NULL;
 	for (int shift = 39; shift >= 21; shift -= 9) {
 		mfn = pte_mfn(entry);
@@ -201,7 +201,7 @@ static int parse_foreign(struct domain *d, u64 foreign, struct domain **tables, 
 	if (table_owner) {
 		*tables = domain_find(table_owner - 1);
 		if (!*tables)
-			return -EINVAL;
+			return -ESRCH;
 		if (*tables != d && !d->privileged)
 			return -EPERM;
 	}

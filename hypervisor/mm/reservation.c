@@ -271,10 +271,10 @@ static long memory_map(struct vcpu *v, u64 arg)
 {
 	struct xen_memory_map map;
 
-	if (v->domain->privileged)
-		return -ENOSYS;
 	if (copy_from_guest(&map, arg, sizeof(map)))
 		return -EFAULT;
+	if (v->domain->privileged)
+		return -ENOSYS;
 	map.nr_entries = min(map.nr_entries, 1u);
 	if (map.nr_entries && put_map_entry(map.buffer, 0, 0, v->domain->max_pages << PAGE_SHIFT, XEN_E820_RAM))
 		return -EFAULT;

@@ -177,7 +177,8 @@ bool segdesc_ldt_fault(struct vcpu *v, u64 offset)
 /* base and entries as in MMUEXT_SET_LDT. */
 int set_ldt(struct vcpu *v, u64 base, unsigned entries)
 {
-	if (base & (PAGE_SIZE - 1) || entries > MAX_LDT_ENTRIES || !guest_address_ok(base))
+	if (base & (PAGE_SIZE - 1) || entries > MAX_LDT_ENTRIES || !guest_address_ok(base) ||
+	    !address_canonical(base))
 		return -EINVAL;
 	drop_ldt_pages(v);
 	v->ldt_base = entries ? base : 0;
