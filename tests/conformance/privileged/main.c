@@ -28,6 +28,7 @@ INSTRUCTION(lldt, "xor %%ebx, %%ebx; lldt %%bx")
 INSTRUCTION(lmsw, "mov $1, %%ebx; lmsw %%bx")
 INSTRUCTION(sysret, "mov $0x200, %%r11d; sysretq")
 INSTRUCTION(pushf_popf, "pushfq; pop %0; mov %0, %%rbx; and $~0x200, %%rbx; push %%rbx; popfq; pushfq; pop %%rbx; and %%rbx, %0")
+INSTRUCTION(rdfsbase, "rdfsbase %0")
 INSTRUCTION(rdtsc, "rdtsc; shl $32, %%rdx; or %%rdx, %0")
 
 static uint64_t value_of(uint64_t (*function)(uint64_t))
@@ -66,9 +67,20 @@ static void cr3(void)
 	check("PRIV-8", is_gp(write_cr3, mfn_of(page_alloc()) << PAGE_SHIFT) && value_of(read_cr3) == root, "a data page cannot be the root");
 }
 
+#define CR4_FSGSBASE 0x10000UL
 #define CR4_TSD 0x4UL
 #define CR4_DE 0x8UL
 #define CR4_FORBIDDEN (1UL << 13 | 1UL << 17 | 1UL << 20 | 1UL << 21)
+
+/* A processor without RDFSBASE keeps the bit clear, and the instruction #UD. */
+static void fsgsbase(uint64_t cr4)
+{
+	bool refused = attempt(rdfsbase, 0).vector == VECTOR_UD;
+
+	attempt(write_cr4, cr4 | CR4_FSGSBASE);
+	check("PRIV-29", refused && is_done(rdfsbase, 0) == !!(value_of(read_cr4) & CR4_FSGSBASE), "RDFSBASE works when CR4.FSGSBASE is set");
+	attempt(write_cr4, cr4);
+}
 
 static void cr4(void)
 {
@@ -80,6 +92,8 @@ static void cr4(void)
 	      is_done(write_cr4, value) && value_of(read_cr4) == value, "DE and TSD can be set and cleared");
 	attempt(write_cr4, value | CR4_FORBIDDEN);
 	check_eq("PRIV-11", value_of(read_cr4) & CR4_FORBIDDEN, 0, "VMXE, PCIDE, SMEP and SMAP cannot be set");
+	check("PRIV-30", is_done(write_cr4, 0) && value_of(read_cr4) == value, "what a guest may not change stays set");
+	fsgsbase(value);
 }
 
 static void refused(void)
