@@ -28,7 +28,7 @@ static long set_iobitmap(struct vcpu *v, u64 argument)
 
 	if (copy_from_guest(&op, argument, sizeof(op)))
 		return -EFAULT;
-	if (op.nr_ports > MAX_PORTS)
+	if (op.nr_ports > MAX_PORTS || !guest_range_ok(op.bitmap, (op.nr_ports + 7) / 8))
 		return -EINVAL;
 	v->io_bitmap = op.bitmap;
 	v->io_bitmap_ports = op.bitmap ? op.nr_ports : 0;
