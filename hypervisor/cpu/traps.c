@@ -73,33 +73,21 @@ void trap_int80(struct vcpu *v)
 }
 
 /*
- * IRETQ at CPL 3 with SMAP on: TCG makes the pops as supervisor accesses, so they fault though the stack is
- * fine; no hardware does. Completes the instruction. False: it was something else.
+ * A guest's own IRET, far CALL or far RET with SMAP on: TCG makes their stack accesses as the supervisor even at CPL 3, so
+ * they fault though the stack is fine. No hardware does, and there is no doing without: SMAP goes off on such a
+ * processor, and the instruction is tried again.
  */
-static bool complete_iret(struct vcpu *v)
+static bool smap_misapplied(u64 address, u64 error_code)
 {
-	struct cpu_user_regs *r = &v->regs;
-	u64 frame[5];
-	u8 code[2];
-
-	if (copy_from_guest(code, r->rip, 2) || code[0] != 0x48 || code[1] != 0xcf ||
-	    copy_from_guest(frame, r->rsp, sizeof(frame)))
+	if (!(error_code & PF_PRESENT) || !guest_address_ok(address) || !(read_cr4() & CR4_SMAP))
 		return false;
-	if ((frame[1] & 3) != 3) {
-		bounce_gp(v, frame[1] & 0xfffc);
-		return true;
-	}
-	r->rip = frame[0];
-	r->cs = frame[1];
-	r->rflags = (frame[2] & ~(FLAGS_IOPL | FLAGS_VM)) | FLAGS_IF;
-	r->rsp = frame[3];
-	r->ss = frame[4];
+	log_warning("this processor applies SMAP to user mode: switched off");
+	write_cr4(read_cr4() & ~CR4_SMAP);
 	return true;
 }
 
 /*
- * A fault at CPL 3 without the user bit: the CPU read a descriptor table, or the SMAP case above. True: done.
- * An LDT page not yet validated is mapped now (mm/segdesc.c).
+ * A fault at CPL 3 without the user bit: the CPU read a descriptor table, or the case above. True: done. An LDT page not yet validated is mapped now (mm/segdesc.c).
  */
 static bool implicit_access(struct vcpu *v, u64 address, u64 error_code)
 {
@@ -110,7 +98,7 @@ static bool implicit_access(struct vcpu *v, u64 address, u64 error_code)
 			bounce_page_fault(v, v->ldt_base + offset, error_code);
 		return true;
 	}
-	return complete_iret(v);
+	return smap_misapplied(address, error_code);
 }
 
 void trap_page_fault(struct vcpu *v)

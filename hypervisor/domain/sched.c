@@ -105,6 +105,7 @@ static void switch_user_state(struct cpu *c, struct vcpu *next)
 		save_user_state(c->loaded);
 	load_user_state(c, next);
 	control_switch(c->loaded, next);
+	control_switch(c->loaded, next);
 	fpu_switch(c->loaded, next);
 	debugreg_switch(c->loaded, next);
 	c->loaded = next;
