@@ -100,7 +100,7 @@ static void allocate_memory(struct builder *b, u64 pages)
 		mfn_t mfn = INVALID_MFN;
 
 		if (1ul << order <= pages - b->pages)
-			mfn = alloc_domain_frames(b->d, order, 0);
+			mfn = alloc_boot_frames(b->d, order);
 		if (mfn != INVALID_MFN)
 			add_run(b, mfn, order);
 		else if (order-- == 0)
