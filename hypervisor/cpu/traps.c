@@ -20,7 +20,7 @@ enum {
 	VECTOR_SYSCALL = 0x80,
 };
 
-enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4 };
 
 /* --- from a guest ---------------------------------------------------------------------------------- */
 
@@ -106,10 +106,6 @@ void trap_page_fault(struct vcpu *v)
 	u64 address = read_cr2(), error_code = v->regs.error_code;
 
 	v->counters[EXIT_PAGE_FAULT]++;
-	if (unlikely(error_code & PF_FETCH) && !address_canonical(address)) {
-		bounce_gp(v, 0);	/* IRET to such an address; TCG finds out only when it fetches */
-		return;
-	}
 	if (unlikely(!(error_code & PF_USER)) && implicit_access(v, address, error_code))
 		return;
 	if (v->kernel_mode) {

@@ -56,7 +56,7 @@ long do_multicall(u64 list, u64 count, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 	u64 op, b1, b2, b3, b4, b5;
 	long result;
 
-	if (unlikely(!guest_range_ok(list, bytes)))
+	if (unlikely(!guest_address_ok(list)))
 		return -EFAULT;
 	for (; list != end; list += ENTRY_SIZE) {
 		user_access_begin();

@@ -452,7 +452,9 @@ static __attribute__((noinline)) bool emulate_decoded(struct vcpu *v)
 		return false;
 	available = guest_fetch(base + rip, bytes);
 	length = insn_decode(bytes, available, code64, &i);
-	if (length == INSN_SHORT) {	/* it was there when the CPU read it */
+	if (length == INSN_SHORT) {	/* it was there when the CPU read it, unless the fault was about where it is */
+		if (!address_canonical(base + rip))
+			return false;
 		bounce_page_fault(v, base + rip + available, PF_FETCH | (v->kernel_mode ? 0 : PF_USER));
 		return true;
 	}

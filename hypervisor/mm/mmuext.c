@@ -223,7 +223,7 @@ long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct v
 			return rc;
 	}
 	count = (u32)count;
-	if (unlikely(!guest_range_ok(ops, count * sizeof(struct mmuext_op))))
+	if (unlikely(!guest_address_ok(ops)))
 		return -EFAULT;
 	for (done = 0; done < count; done++, ops += sizeof(struct mmuext_op)) {
 		user_access_begin();

@@ -295,7 +295,7 @@ long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, st
 			return rc;
 	}
 	count = (u32)count;
-	if (unlikely(!guest_range_ok(requests, count * sizeof(struct mmu_update))))
+	if (unlikely(!guest_address_ok(requests)))
 		return -EFAULT;
 	for (done = 0; done < count; done++, requests += sizeof(struct mmu_update)) {
 		user_access_begin();
