@@ -135,11 +135,14 @@ entry_hypercall:
 	lea	hypercall_table(%rip), %r11
 	call	*(%r11, %rax, 8)
 2:	CHECK_WORK hypercall_slow_exit
-	RESTORE_ARGUMENTS
-	/* SYSRET faults in ring 0 on a non-canonical rip, which a SYSCALL at the top of the lower half makes. */
+	/*
+	 * SYSRET faults in ring 0 on a non-canonical rip. A SYSCALL in the last bytes of the lower half makes the only one there is;
+	 * IRET makes a fault of the guest's of it.
+	 */
 	mov	R_rip(%rsp), %rcx
-	shl	$16, %rcx
-	sar	$16, %rcx
+	cmp	end_of_lower_half(%rip), %rcx
+	je	hypercall_slow_exit
+	RESTORE_ARGUMENTS
 	mov	R_rflags(%rsp), %r11
 	mov	R_rsp(%rsp), %rsp
 	sysretq
@@ -367,8 +370,10 @@ interrupt:
 
 /* Where each vector enters; descriptors.c makes the IDT of it. */
 	.section .rodata
-	.globl	entry_points
 	.balign	8
+end_of_lower_half:
+	.quad	0x800000000000
+	.globl	entry_points
 entry_points:
 	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
 	.quad	entry_vector_\n
