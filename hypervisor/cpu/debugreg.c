@@ -48,7 +48,7 @@ static void load(const struct vcpu *v)
 	write_dr7(hardware_dr7(v));
 }
 
-static void write_address(unsigned n, u64 value)
+static __attribute__((noinline)) void write_address(unsigned n, u64 value)
 {
 	switch (n) {
 	case 0: write_dr0(value); break;
@@ -90,22 +90,26 @@ static unsigned alias(const struct vcpu *v, unsigned number)
 	return number - 4 < 2 && !(v->cr4 & CR4_DE) ? number + 2 : number;
 }
 
-static bool address_ok(u64 address)
+static inline bool address_ok(u64 address)
 {
 	return guest_address_ok(address) && (u64)((s64)(address << 16) >> 16) == address;
+}
+
+static inline int set_address(struct vcpu *v, unsigned number, u64 value)
+{
+	if (unlikely(!address_ok(value)))
+		return -EPERM;
+	v->dr[number] = value;
+	if (unlikely(v->dr[7] & DR7_ENABLES) && v == current)
+		write_address(number, value);
+	return 0;
 }
 
 int debugreg_set(struct vcpu *v, unsigned number, u64 value)
 {
 	number = alias(v, number);
-	if (number < 4) {
-		if (!address_ok(value))
-			return -EPERM;
-		v->dr[number] = value;
-		if (unlikely(hardware_dr7(v) != DR7_DEFAULT) && v == current)
-			write_address(number, value);
-		return 0;
-	}
+	if (number < 4)
+		return set_address(v, number, value);
 	if (number == 6) {
 		if (value >> 32)
 			return -EINVAL;
@@ -126,6 +130,8 @@ int debugreg_get(const struct vcpu *v, unsigned number, u64 *value)
 
 long do_set_debugreg(u64 number, u64 value, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 {
+	if (likely(number < 4))
+		return set_address(v, number, value);
 	return number > 7 ? -ENODEV : debugreg_set(v, number, value);
 }
 

@@ -261,17 +261,6 @@ u64 insn_address(const struct insn *i, const struct cpu_user_regs *regs, u64 seg
 	return segment_base + offset;
 }
 
-u64 *insn_register(struct cpu_user_regs *regs, unsigned number)
-{
-#define AT(name) offsetof(struct cpu_user_regs, name)
-	static const u8 at[16] = {
-		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
-		AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
-	};
-#undef AT
-	return (u64 *)((u8 *)regs + at[number & 15]);
-}
-
 static u64 size_mask(unsigned size)
 {
 	return ~0ull >> (64 - 8 * size);

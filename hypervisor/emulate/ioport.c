@@ -7,7 +7,6 @@
  *
  * An access that touches a kept port is taken apart into bytes, as a bus would.
  */
-#include <abi/xen.h>
 #include <asm.h>
 #include <boot.h>
 #include <cpu.h>
@@ -28,7 +27,7 @@ static struct spinlock pci_lock, cmos_lock;
 /* --- permission --------------------------------------------------------------------------------------- */
 
 /* Two bytes of the guest's bitmap hold the bits of any access. The bitmap lies in the kernel's address space. */
-static bool bitmap_allows(struct vcpu *v, u16 port, unsigned bytes)
+bool ioport_bitmap_allows(struct vcpu *v, u16 port, unsigned bytes)
 {
 	maddr_t root = v->cpu->cr3;
 	u16 bits = 0xffff;
@@ -46,19 +45,6 @@ static bool bitmap_allows(struct vcpu *v, u16 port, unsigned bytes)
 	return !(bits >> port % 8 & ((1 << bytes) - 1));
 }
 
-/* A guest kernel counts as ring 1, or as ring 0 with architectural IOPL; user mode as ring 3. */
-bool iopl_allows(const struct vcpu *v)
-{
-	if (likely(v->kernel_mode))
-		return v->iopl >= 1 || vm_assist(v->domain, VMASST_TYPE_architectural_iopl);
-	return v->iopl == 3;
-}
-
-bool ioport_allowed(struct vcpu *v, u16 port, unsigned bytes)
-{
-	return likely(iopl_allows(v)) || bitmap_allows(v, port, bytes);
-}
-
 /* --- which ports are real -------------------------------------------------------------------------------- */
 
 static inline bool touches(u32 port, unsigned bytes, u32 first, u32 last)
@@ -66,8 +52,7 @@ static inline bool touches(u32 port, unsigned bytes, u32 first, u32 last)
 	return port <= last && port + bytes > first;
 }
 
-/* Interrupt controllers, timers, console, and what is virtual: not the domain's to touch. */
-static bool kept(u32 port, unsigned bytes)
+static __attribute__((noinline)) bool kept_exactly(u32 port, unsigned bytes)
 {
 	return touches(port, bytes, 0x20, 0x21) || touches(port, bytes, 0xa0, 0xa1) ||
 	       touches(port, bytes, 0x40, 0x43) || touches(port, bytes, 0x61, 0x61) ||
@@ -75,6 +60,21 @@ static bool kept(u32 port, unsigned bytes)
 	       touches(port, bytes, PORT_PCI_DATA, PORT_PCI_DATA + 3) ||
 	       (port == PORT_PCI_ADDRESS && bytes == 4) ||
 	       (acpi.pm_timer_port && touches(port, bytes, acpi.pm_timer_port, acpi.pm_timer_port + 3));
+}
+
+/* Bit n: among ports 16 * n to 16 * n + 15 are some of those above; they end with 0x3ff but for PCI's. */
+#define KEPT_BLOCKS (1ull << 0x2 | 1ull << 0x4 | 1ull << 0x6 | 1ull << 0x7 | 1ull << 0xa | 1ull << 0x3f)
+#define PCI_BLOCK 0xcf
+
+/* Interrupt controllers, timers, console, and what is virtual: not the domain's to touch. */
+static inline bool kept(u32 port, unsigned bytes)
+{
+	u32 block = port >> 4;
+
+	if (likely((port & 15) + bytes <= 16 && port + bytes - 1 - acpi.pm_timer_port >= bytes + 3 &&
+		   (block < 64 ? !(KEPT_BLOCKS >> block & 1) : block != PCI_BLOCK)))
+		return false;
+	return kept_exactly(port, bytes);
 }
 
 static u32 real_read(u16 port, unsigned bytes)
@@ -148,7 +148,7 @@ static void cmos_write(struct domain *d, u8 value)
 
 /* --- accesses ------------------------------------------------------------------------------------------------ */
 
-static u8 byte_read(struct domain *d, u16 port)
+static u8 virtual_read(struct domain *d, u16 port)
 {
 	switch (port) {
 	case 0x42: case 0x43: case 0x61:
@@ -158,8 +158,15 @@ static u8 byte_read(struct domain *d, u16 port)
 	case PORT_CMOS_DATA:
 		return cmos_read(d);
 	default:
-		return d->privileged && !kept(port, 1) ? inb(port) : 0xff;
+		return 0xff;
 	}
+}
+
+static u8 byte_read(struct domain *d, u16 port)
+{
+	if (kept(port, 1))
+		return virtual_read(d, port);
+	return d->privileged ? inb(port) : 0xff;
 }
 
 static void byte_write(struct domain *d, u16 port, u8 value)
@@ -185,8 +192,10 @@ u32 ioport_read(struct vcpu *v, u16 port, unsigned bytes)
 	struct domain *d = v->domain;
 	u32 value = 0, part;
 
-	if (d->privileged && !kept(port, bytes))
-		return real_read(port, bytes);
+	if (!kept(port, bytes))
+		return d->privileged ? real_read(port, bytes) : ~0u >> (32 - 8 * bytes);
+	if (bytes == 1 && (port & ~3u) != PORT_PCI_DATA)
+		return virtual_read(d, port);
 	if (port == PORT_PCI_ADDRESS && bytes == 4)
 		return d->pci_address;
 	for (unsigned done = 0, n; done < bytes; done += n) {
@@ -206,8 +215,9 @@ void ioport_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
 {
 	struct domain *d = v->domain;
 
-	if (d->privileged && !kept(port, bytes)) {
-		real_write(port, bytes, value);
+	if (!kept(port, bytes)) {
+		if (d->privileged)
+			real_write(port, bytes, value);
 		return;
 	}
 	if (port == PORT_PCI_ADDRESS && bytes == 4) {

@@ -119,19 +119,16 @@ refused:
 
 long do_set_segment_base(u64 which, u64 base, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 {
-	u32 msr;
+	static const u32 msr[] = {
+		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE,
+	};
 
-	switch (which) {
-	case SEGBASE_FS: msr = MSR_FS_BASE; break;
-	case SEGBASE_GS_USER: msr = MSR_KERNEL_GS_BASE; break;
-	case SEGBASE_GS_KERNEL: msr = MSR_GS_BASE; break;
-	case SEGBASE_GS_USER_SEL:
-		load_user_gs(base);
-		return 0;
-	default:
+	if (likely(which < ARRAY_SIZE(msr)))
+		return likely(write_base(msr[which], base)) ? 0 : -EINVAL;
+	if (which != SEGBASE_GS_USER_SEL)
 		return -EINVAL;
-	}
-	return write_base(msr, base) ? 0 : -EINVAL;
+	load_user_gs(base);
+	return 0;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------ */

@@ -13,7 +13,7 @@
 #define PORT_COUNTER 0x42
 #define PORT_CONTROL 0x43
 #define PORT_SPEAKER 0x61
-#define REFRESH_NS 15085	/* half a period of the refresh signal that port 0x61 shows */
+#define REFRESH_SHIFT 14	/* the refresh signal that port 0x61 shows turns each 2^14 ns; a real one each 15085 */
 
 enum { GATE = 1, SPEAKER = 2, REFRESH = 1 << 4, OUTPUT = 1 << 5 };
 
@@ -110,7 +110,7 @@ u8 pit_read(struct domain *d, u16 port)
 	case PORT_COUNTER:
 		return counter_read(p);
 	case PORT_SPEAKER:
-		return p->control | (now_ns() / REFRESH_NS & 1 ? REFRESH : 0) | (output(p) ? OUTPUT : 0);
+		return p->control | (now_ns() >> REFRESH_SHIFT & 1 ? REFRESH : 0) | (output(p) ? OUTPUT : 0);
 	default:	/* the control port is write-only */
 		return 0;
 	}

@@ -100,12 +100,10 @@ static __attribute__((noinline, cold)) bool trap_after(struct vcpu *v, u16 port,
 /* The instruction is done; the fault had set RF, which lasts for one instruction. */
 static inline bool done(struct vcpu *v, unsigned length)
 {
-	u64 flags = v->regs.rflags;
-
 	v->regs.rip += length;
-	v->regs.rflags = flags & ~FLAGS_RF;
 	v->counters[EXIT_INTERPRETED]++;
-	return likely(!(flags & FLAGS_TF)) ? true : trap_after(v, 0, 0);
+	v->regs.rflags &= ~FLAGS_RF;
+	return likely(!(v->regs.rflags & FLAGS_TF)) ? true : trap_after(v, 0, 0);
 }
 
 static inline bool done_port(struct vcpu *v, unsigned length, u16 port, unsigned bytes)
@@ -124,17 +122,6 @@ static bool invalid_opcode(struct vcpu *v)
 }
 
 /* --- control registers ---------------------------------------------------------------------------------------- */
-
-static bool read_cr(struct vcpu *v, unsigned number, u64 *value)
-{
-	switch (number) {
-	case 0: *value = GUEST_CR0 | (v->ts ? CR0_TS : 0); return true;
-	case 2: *value = v->info->arch.cr2; return true;
-	case 3: *value = v->kernel_cr3; return true;
-	case 4: *value = v->cr4; return true;
-	default: return false;
-	}
-}
 
 static u64 cr4_allowed(void)
 {
@@ -165,46 +152,84 @@ void control_switch(struct vcpu *prev, struct vcpu *next)
 		wrmsr(MSR_TSC_AUX, next->tsc_aux);
 }
 
-static bool write_cr(struct vcpu *v, unsigned number, u64 value)
+static u64 guest_cr0(const struct vcpu *v)
 {
-	switch (number) {
+	return GUEST_CR0 | (v->ts ? CR0_TS : 0);
+}
+
+/* --- two-byte opcodes: one function each ------------------------------------------------------------------------- */
+
+/*
+ * `operand` is ModRM's lower six bits, with REX.R as bit 6 and REX.B as bit 7; `length` that of prefixes and
+ * opcode. True: done, or a fault was bounced. False: it is the guest's #GP.
+ */
+typedef bool handler(struct vcpu *v, unsigned operand, unsigned length);
+
+static inline unsigned operand_of(unsigned modrm, unsigned rex)
+{
+	return (modrm & 0x3f) | (rex & 4) << 4 | (rex & 1) << 7;
+}
+
+static inline unsigned reg_of(unsigned operand) { return operand >> 3 & 15; }
+static inline unsigned rm_of(unsigned operand) { return (operand & 7) | (operand >> 4 & 8); }
+
+static bool mov_from_cr(struct vcpu *v, unsigned operand, unsigned length)
+{
+	u64 *to = insn_register(&v->regs, rm_of(operand));
+
+	switch (reg_of(operand)) {
+	case 0: *to = guest_cr0(v); break;
+	case 2: *to = v->info->arch.cr2; break;
+	case 3: *to = v->kernel_cr3; break;
+	case 4: *to = v->cr4; break;
+	default: return false;
+	}
+	return done(v, length + 1);
+}
+
+static bool mov_to_cr(struct vcpu *v, unsigned operand, unsigned length)
+{
+	u64 value = *insn_register(&v->regs, rm_of(operand));
+
+	switch (reg_of(operand)) {
 	case 0:		/* TS alone is the guest's to change */
 		if ((value ^ GUEST_CR0) & ~CR0_TS)
 			return false;
 		fpu_set_ts(v, value & CR0_TS);
-		return true;
+		break;
 	case 2:
 		v->info->arch.cr2 = value;
-		return true;
+		break;
 	case 3:
-		return !mmu_install_kernel_l4(v, value >> PAGE_SHIFT);
+		if (mmu_install_kernel_l4(v, value >> PAGE_SHIFT))
+			return false;
+		break;
 	case 4:
 		set_cr4(v, value);
-		return true;
+		break;
 	default:
 		return false;
 	}
+	return done(v, length + 1);
 }
 
-/* --- the rest of the two-byte opcodes ---------------------------------------------------------------------------- */
-
-static bool read_dr(struct vcpu *v, unsigned number, unsigned rm, unsigned length)
+static bool mov_from_dr(struct vcpu *v, unsigned operand, unsigned length)
 {
 	u64 value;
 
-	if (debugreg_get(v, number, &value))
+	if (debugreg_get(v, reg_of(operand), &value))
 		return invalid_opcode(v);
-	*insn_register(&v->regs, rm) = value;
-	return done(v, length);
+	*insn_register(&v->regs, rm_of(operand)) = value;
+	return done(v, length + 1);
 }
 
-static bool write_dr(struct vcpu *v, unsigned number, unsigned rm, unsigned length)
+static bool mov_to_dr(struct vcpu *v, unsigned operand, unsigned length)
 {
-	int error = debugreg_set(v, number, *insn_register(&v->regs, rm));
+	int error = debugreg_set(v, reg_of(operand), *insn_register(&v->regs, rm_of(operand)));
 
 	if (error == -ENODEV)
 		return invalid_opcode(v);
-	return !error && done(v, length);
+	return !error && done(v, length + 1);
 }
 
 static bool give_edx_eax(struct vcpu *v, u64 value, unsigned length)
@@ -219,18 +244,35 @@ static u64 edx_eax(const struct vcpu *v)
 	return v->regs.rdx << 32 | (u32)v->regs.rax;
 }
 
-static bool read_msr(struct vcpu *v, unsigned length)
+static bool insn_rdmsr(struct vcpu *v, unsigned operand, unsigned length)
 {
 	u64 value;
 
 	return guest_rdmsr(v, v->regs.rcx, &value) && give_edx_eax(v, value, length);
 }
 
-static bool xsetbv(struct vcpu *v, unsigned length)
+static bool insn_wrmsr(struct vcpu *v, unsigned operand, unsigned length)
 {
-	if (!(v->cr4 & CR4_OSXSAVE))
-		return invalid_opcode(v);
-	return v->kernel_mode && !(u32)v->regs.rcx && fpu_set_xcr0(v, edx_eax(v)) && done(v, length);
+	return guest_wrmsr(v, v->regs.rcx, edx_eax(v)) && done(v, length);
+}
+
+static bool insn_rdtsc(struct vcpu *v, unsigned operand, unsigned length)
+{
+	return give_edx_eax(v, rdtsc(), length);
+}
+
+static bool insn_clts(struct vcpu *v, unsigned operand, unsigned length)
+{
+	fpu_set_ts(v, false);
+	return done(v, length);
+}
+
+/* Domain 0 drives devices that look at memory; the caches of others are nobody's business. */
+static bool insn_wbinvd(struct vcpu *v, unsigned operand, unsigned length)
+{
+	if (v->domain->privileged)
+		asm volatile("wbinvd" ::: "memory");
+	return done(v, length);
 }
 
 static void do_cpuid(struct vcpu *v)
@@ -245,58 +287,51 @@ static void do_cpuid(struct vcpu *v)
 	r->rdx = out[3];
 }
 
-/*
- * Bytes 0x0f `opcode`, after `prefixes` bytes of prefixes; `more` is the byte that follows. User mode may do none but CPUID.
- */
-static inline bool interpret_two_byte(struct vcpu *v, u8 opcode, u8 more, u8 rex, unsigned prefixes)
-{
-	unsigned reg = (more >> 3 & 7) | (rex & 4) << 1, rm = (more & 7) | (rex & 1) << 3;
-	u64 value;
+#define GROUP7_XSETBV 0xd1
+#define GROUP7_RDTSCP 0xf9
 
-	if (opcode == 0x01 && more == 0xd1)
-		return xsetbv(v, prefixes + 3);
-	if (opcode == 0xa2) {
-		do_cpuid(v);
-		return done(v, prefixes + 2);
+/* XSETBV, and RDTSCP with TSD set; the others of the group are not for guests. */
+static bool group7(struct vcpu *v, unsigned more, unsigned length)
+{
+	if (more == GROUP7_XSETBV) {
+		if (!(v->cr4 & CR4_OSXSAVE))
+			return invalid_opcode(v);
+		return v->kernel_mode && !(u32)v->regs.rcx && fpu_set_xcr0(v, edx_eax(v)) && done(v, length + 1);
 	}
-	if (unlikely(!v->kernel_mode))
+	if (more != GROUP7_RDTSCP || !v->kernel_mode)
 		return false;
-	switch (opcode) {
-	case 0x01:	/* RDTSCP with TSD set; the others of the group are not for guests */
-		if (more != 0xf9)
-			return false;
-		v->regs.rcx = v->tsc_aux;
-		return give_edx_eax(v, rdtsc(), prefixes + 3);
-	case 0x06:
-		fpu_set_ts(v, false);
-		return done(v, prefixes + 2);
-	case 0x09:	/* domain 0 drives devices that look at memory; the caches of others are nobody's business */
-		if (v->domain->privileged)
-			asm volatile("wbinvd" ::: "memory");
-		return done(v, prefixes + 2);
-	case 0x20:
-		if (!read_cr(v, reg, &value))
-			return false;
-		*insn_register(&v->regs, rm) = value;
-		return done(v, prefixes + 3);
-	case 0x21:
-		return read_dr(v, reg, rm, prefixes + 3);
-	case 0x22:
-		return write_cr(v, reg, *insn_register(&v->regs, rm)) && done(v, prefixes + 3);
-	case 0x23:
-		return write_dr(v, reg, rm, prefixes + 3);
-	case 0x30:
-		return guest_wrmsr(v, v->regs.rcx, edx_eax(v)) && done(v, prefixes + 2);
-	case 0x31:
-		return give_edx_eax(v, rdtsc(), prefixes + 2);
-	case 0x32:
-		return read_msr(v, prefixes + 2);
-	default:
-		return false;
-	}
+	v->regs.rcx = v->tsc_aux;
+	return give_edx_eax(v, rdtsc(), length + 1);
 }
 
-/* --- ports ------------------------------------------------------------------------------------------------------- */
+#define LAST_HANDLED 0x32
+#define INSN_CPUID 0xa2
+
+static handler *const handlers[LAST_HANDLED + 1] = {
+	[0x06] = insn_clts, [0x09] = insn_wbinvd,
+	[0x20] = mov_from_cr, [0x21] = mov_from_dr, [0x22] = mov_to_cr, [0x23] = mov_to_dr,
+	[0x30] = insn_wrmsr, [0x31] = insn_rdtsc, [0x32] = insn_rdmsr,
+};
+
+/* User mode may do none but CPUID. */
+static inline bool interpret_two_byte(struct vcpu *v, unsigned opcode, unsigned more, unsigned rex, unsigned length)
+{
+	if (likely(opcode <= LAST_HANDLED && handlers[opcode] && v->kernel_mode))
+		return handlers[opcode](v, operand_of(more, rex), length);
+	if (opcode == 0x01)
+		return group7(v, more, length);
+	if (opcode != INSN_CPUID)
+		return false;
+	do_cpuid(v);
+	return done(v, length);
+}
+
+/* --- one-byte opcodes ------------------------------------------------------------------------------------------------ */
+
+static inline bool ioport_allowed(struct vcpu *v, u16 port, unsigned bytes)
+{
+	return likely(iopl_allows(v)) || ioport_bitmap_allows(v, port, bytes);
+}
 
 static bool port_in(struct vcpu *v, u16 port, unsigned size, unsigned length)
 {
@@ -322,23 +357,18 @@ static bool port_out(struct vcpu *v, u16 port, unsigned size, unsigned length)
 	return done_port(v, length, port, size);
 }
 
-/* One-byte opcodes, in the same way. size: of a word operand. */
-static inline bool interpret_one_byte(struct vcpu *v, u8 opcode, u8 more, unsigned size, unsigned prefixes)
+/* `more` is the byte after the opcode, length that of prefixes and opcode, size that of a word operand. */
+static inline bool interpret_one_byte(struct vcpu *v, unsigned opcode, unsigned more, unsigned size, unsigned length)
 {
-	u16 port = opcode & 8 ? v->regs.rdx : more;
-	unsigned length = prefixes + (opcode & 8 ? 1 : 2);
-
 	if (!(opcode & 1))
 		size = 1;
-	switch (opcode) {
-	case 0xe4: case 0xe5: case 0xec: case 0xed:
-		return port_in(v, port, size, length);
-	case 0xe6: case 0xe7: case 0xee: case 0xef:
-		return port_out(v, port, size, length);
-	case 0xfa: case 0xfb:	/* allowed and without effect: upcalls are masked in vcpu_info */
-		return iopl_allows(v) && done(v, prefixes + 1);
-	default:
-		return false;
+	switch (opcode & 0xfe) {
+	case 0xec: return port_in(v, v->regs.rdx, size, length);
+	case 0xee: return port_out(v, v->regs.rdx, size, length);
+	case 0xe4: return port_in(v, (u8)more, size, length + 1);
+	case 0xe6: return port_out(v, (u8)more, size, length + 1);
+	case 0xfa: return iopl_allows(v) && done(v, length);	/* CLI, STI: upcalls are masked in vcpu_info */
+	default: return false;
 	}
 }
 
@@ -420,7 +450,7 @@ static bool store_system_register(struct vcpu *v, const struct insn *i)
 {
 	unsigned extension = i->modrm >> 3 & 7, bytes = 2;
 	bool smsw = i->opcode == 0x0f01 && extension == 4, table = i->opcode == 0x0f01 && extension < 2;
-	u64 value[2] = { smsw ? GUEST_CR0 | (v->ts ? CR0_TS : 0) : 0 }, address;
+	u64 value[2] = { smsw ? guest_cr0(v) : 0 }, address;
 
 	if (!smsw && !(table && i->memory) && !(i->opcode == 0x0f00 && extension < 2))
 		return false;
@@ -465,17 +495,19 @@ static __attribute__((noinline)) bool emulate_decoded(struct vcpu *v)
 	if (i.opcode <= 0x0f01 && i.opcode >= 0x0f00 && code64 && store_system_register(v, &i))
 		return true;
 	if (i.opcode >> 8)
-		return interpret_two_byte(v, i.opcode, i.modrm, i.rex, length - 2 - i.has_modrm);
-	return interpret_one_byte(v, i.opcode, i.immediate, i.size, length - 1 - i.has_immediate);
+		return interpret_two_byte(v, i.opcode & 0xff, i.modrm, i.rex, length - i.has_modrm);
+	return interpret_one_byte(v, i.opcode, i.immediate, i.size, length - i.has_immediate);
 }
 
 /* Reads eight bytes of flat 64-bit code. */
 static inline bool fetch_word(const struct cpu_user_regs *r, u64 *word)
 {
-	if (unlikely(r->cs != FLAT_KERNEL_CS64 || !guest_address_ok(r->rip)))
+	u64 rip = r->rip;
+
+	if (unlikely(r->cs != FLAT_KERNEL_CS64 || !guest_address_ok(rip)))
 		return false;
 	user_access_begin();
-	raw_get_u64(*word, r->rip, fault);
+	raw_get_u64(*word, rip, fault);
 	user_access_end();
 	return true;
 fault:
@@ -483,62 +515,71 @@ fault:
 	return false;
 }
 
-/* Prefixes, and INS and OUTS. */
-static inline bool needs_decoder(u8 byte)
-{
-	switch (byte) {
-	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x40 ... 0x4f: case 0x64 ... 0x67: case 0x6c ... 0x6f:
-	case 0xf0: case 0xf2: case 0xf3:
-		return true;
-	default:
-		return false;
-	}
-}
+/* Prefixes, INS and OUTS: bit n of word m is byte 64 * m + n. */
+static const u64 needs_decoder[4] = {
+	1ull << 0x26 | 1ull << 0x2e | 1ull << 0x36 | 1ull << 0x3e,
+	0xffff | 0xf0ull << (0x60 - 0x40) | 0xf000ull << (0x60 - 0x40),
+	0,
+	1ull << (0xf0 - 0xc0) | 1ull << (0xf2 - 0xc0) | 1ull << (0xf3 - 0xc0),
+};
 
 static inline bool emulate_privileged(struct vcpu *v)
 {
 	u64 word;
+	u8 first, opcode;
 
 	if (unlikely(!fetch_word(&v->regs, &word)))
 		return emulate_decoded(v);
-	if (likely((word & 0xff) == 0x0f)) {
-		if (likely(interpret_two_byte(v, word >> 8, word >> 16, 0, 0)))
-			return true;
-		return (word >> 8 & 0xfe) == 0 && emulate_decoded(v);
+	first = word;
+	opcode = word >> 8;
+	if (likely(first == 0x0f)) {
+		if (unlikely(opcode <= 1) && (u8)(word >> 16) != GROUP7_XSETBV)
+			return emulate_decoded(v);
+		return interpret_two_byte(v, opcode, word >> 16 & 0xff, 0, 2);
 	}
-	if ((word & 0xfff0) == 0x0f40 && (word >> 16 & 0xfe))
-		return interpret_two_byte(v, word >> 16, word >> 24, word, 1);
-	if (unlikely(needs_decoder(word)))
+	if ((first & 0xf0) == 0x40 && opcode == 0x0f && (word >> 16 & 0xfe))
+		return interpret_two_byte(v, word >> 16 & 0xff, word >> 24 & 0xff, first, 3);
+	if (unlikely(needs_decoder[first >> 6] >> (first & 63) & 1))
 		return emulate_decoded(v);
-	return interpret_one_byte(v, word, word >> 8, 4, 0);
+	return interpret_one_byte(v, first, opcode, 4, 1);
 }
 
 /*
  * INT n that its gate refused. The vector is that of the instruction; an error code may name another (QEMU 7.2 doubles
  * it).
  */
-static __attribute__((noinline)) bool emulate_int(struct vcpu *v)
+static bool interrupt(struct vcpu *v, u8 vector, unsigned length)
 {
-	u64 base, word;
-	u8 bytes[INSN_MAX + 1];
-	struct insn i = { .length = 2, .opcode = 0xcd };
 	unsigned needed = v->kernel_mode ? 1 : 3;
-	bool code64;
 
-	if (likely(fetch_word(&v->regs, &word) && (word & 0xff) == 0xcd)) {
-		i.immediate = word >> 8;
-	} else if (!code_segment(v, &code64, &base) ||
-		   insn_decode(bytes, guest_fetch(base + v->regs.rip, bytes), code64, &i) <= 0 || i.opcode != 0xcd) {
-		return false;
+	if (likely(v->trap_address[vector] && (v->trap_flags[vector] & TI_DPL_MASK) >= needed)) {
+		v->regs.rip += length;
+		bounce_exception(v, vector, NO_ERROR_CODE);
+	} else {
+		bounce_gp(v, vector * 8 + ERROR_IDT);
 	}
-	i.immediate &= 0xff;
-	if (!v->trap_address[i.immediate] || (v->trap_flags[i.immediate] & TI_DPL_MASK) < needed) {
-		bounce_gp(v, i.immediate * 8 + ERROR_IDT);
-		return true;
-	}
-	v->regs.rip += i.length;
-	bounce_exception(v, i.immediate, NO_ERROR_CODE);
 	return true;
+}
+
+static __attribute__((noinline)) bool emulate_int_decoded(struct vcpu *v)
+{
+	u8 bytes[INSN_MAX + 1];
+	struct insn i;
+	bool code64;
+	u64 base;
+
+	return code_segment(v, &code64, &base) &&
+	       insn_decode(bytes, guest_fetch(base + v->regs.rip, bytes), code64, &i) > 0 && i.opcode == 0xcd &&
+	       interrupt(v, i.immediate, i.length);
+}
+
+static inline bool emulate_int(struct vcpu *v)
+{
+	u64 word;
+
+	if (likely(fetch_word(&v->regs, &word) && (u8)word == 0xcd))
+		return interrupt(v, word >> 8, 2);
+	return emulate_int_decoded(v);
 }
 
 bool emulate_gp(struct vcpu *v, u64 error_code)

@@ -77,7 +77,16 @@ u64 insn_address(const struct insn *i, const struct cpu_user_regs *regs, u64 seg
 bool insn_store(const struct insn *i, struct cpu_user_regs *regs, u64 old, u64 *new);
 
 /* A general register, 0 rax ... 15 r15. */
-u64 *insn_register(struct cpu_user_regs *regs, unsigned number);
+static inline u64 *insn_register(struct cpu_user_regs *regs, unsigned number)
+{
+#define AT(name) offsetof(struct cpu_user_regs, name)
+	static const u8 at[16] = {
+		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+		AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
+	};
+#undef AT
+	return (u64 *)((u8 *)regs + at[number & 15]);
+}
 /* As an operand: `size` bytes, zero-extended; without REX, byte registers 4 to 7 are ah, ch, dh, bh. */
 u64 insn_read_register(const struct insn *i, const struct cpu_user_regs *regs, unsigned number);
 /* Writes `size` bytes of it; 4-byte writes clear the upper half. */

@@ -6,11 +6,11 @@
 #ifndef PARAVANE_EMULATE_H
 #define PARAVANE_EMULATE_H
 
+#include <abi/xen.h>
 #include <decode.h>
+#include <domain.h>
 #include <types.h>
-
-struct domain;
-struct vcpu;
+#include <vcpu.h>
 
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
 
@@ -41,8 +41,18 @@ bool guest_wrmsr(struct vcpu *v, u32 msr, u64 value);
 
 /* --- emulate/ioport.c ----------------------------------------------------------------------------- */
 
-bool iopl_allows(const struct vcpu *v);	/* CLI, STI; ports without looking at the bitmap */
-bool ioport_allowed(struct vcpu *v, u16 port, unsigned bytes);	/* by IOPL or bitmap; false: #GP */
+/*
+ * CLI, STI and ports: a guest kernel counts as ring 1, or as ring 0 with architectural IOPL; user mode as ring 3.
+ * Where this says no, ports go by the vCPU's bitmap. False: #GP.
+ */
+static inline bool iopl_allows(const struct vcpu *v)
+{
+	if (likely(v->kernel_mode))
+		return likely(v->iopl >= 1) || vm_assist(v->domain, VMASST_TYPE_architectural_iopl);
+	return v->iopl == 3;
+}
+
+bool ioport_bitmap_allows(struct vcpu *v, u16 port, unsigned bytes);
 u32 ioport_read(struct vcpu *v, u16 port, unsigned bytes);
 void ioport_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
 
