@@ -205,6 +205,7 @@ void machine_power_off(void)
 		if (acpi.pm1b_control)
 			outw(acpi.pm1b_control, acpi.s5_type_b << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
 		outw(acpi.pm1a_control, acpi.s5_type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+		wait_us(1000000);	/* it takes effect when it likes */
 	}
 	log_error("this machine cannot be switched off by software");
 	halt();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys for a person at the console: one character, one report. They run in the console's interrupt. */
 #include <boot.h>
+#include <boot_memory.h>
 #include <console.h>
 #include <cpu.h>
 #include <domain.h>
@@ -55,21 +56,15 @@ static void key_domains(void)
 
 static void key_memory(void)
 {
-	u64 ours = 0, given = 0, unused = 0;
+	const int kib = PAGE_SIZE / 1024;
+	u64 total = 0, given = 0, unused = free_page_count();
 
-	for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
-		const struct frame *f = mfn_to_frame(mfn);
-
-		if (f->owner == OWNER_IO)
-			continue;
-		if (f->owner == OWNER_NONE)
-			unused++;
-		else if (f->owner == OWNER_XEN)
-			ours++;
-		else
-			given++;
-	}
-	log_error("memory: %lu KiB the hypervisor's, %lu KiB of domains, %lu KiB free", ours * 4, given * 4, unused * 4);
+	for (int i = 0; i < ram.count; i++)
+		total += (ram.range[i].end - ram.range[i].start) / PAGE_SIZE;
+	for (struct domain *d = domains; d; d = d->next)
+		given += d->pages;
+	log_error("memory: %lu KiB, of them %lu the hypervisor's, %lu of domains, %lu free", total * kib,
+		  (total - given - unused) * kib, given * kib, unused * kib);
 }
 
 static void key_registers(void)
