@@ -21,11 +21,14 @@ static void mmu_lists(void *page)
 	uint32_t done = 0;
 	int64_t r;
 
-	r = hypercall(mmu_update, fill(page, &update, sizeof(update), 2), 0x7fffffff, &done, DOMID_SELF);
-	check("SAFE-10", r == -EFAULT && done == 2, "mmu_update of 2^31 - 1 requests, of which two are there");
+	r = hypercall(mmu_update, fill(page, &update, sizeof(update), 2), 0x100000, &done, DOMID_SELF);
+	check("SAFE-10", r == -EFAULT && done == 2, "mmu_update of 2^20 requests, of which two are there");
 	done = 0;
-	r = hypercall(mmuext_op, fill(page, &flush, sizeof(flush), 2), 0x7fffffff, &done, DOMID_SELF);
+	r = hypercall(mmuext_op, fill(page, &flush, sizeof(flush), 2), 0x100000, &done, DOMID_SELF);
 	check("SAFE-11", r == -EFAULT && done == 2, "mmuext_op, the same");
+	check("SAFE-24", hypercall(mmu_update, fill(page, &update, sizeof(update), 2), 0x7fffffff, 0, DOMID_SELF) == -EFAULT &&
+	      hypercall(mmuext_op, fill(page, &flush, sizeof(flush), 2), 0x7fffffff, 0, DOMID_SELF) == -EFAULT,
+	      "2^31 - 1 requests, more than the address space has room for");
 }
 
 static void other_lists(void *page)
