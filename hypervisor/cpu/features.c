@@ -16,6 +16,9 @@ enum { EAX, EBX, ECX, EDX };
 #define EFER_SCE (1 << 0)
 #define EFER_NXE (1 << 11)
 #define MSR_PLATFORM_INFO 0xce
+#define MSR_MISC_FEATURES 0x140
+#define MSR_HWCR 0xc0010015
+#define HWCR_CPUID_USER_DIS 35
 #define XCR0_OFFERED 0x7	/* x87, SSE, AVX: what the features that guests are shown need (emulate/cpuid.c) */
 #define MIN_XSAVE 576
 #define MSR_PAT 0x277
@@ -108,10 +111,21 @@ static void write_xcr0(u64 x)
 	asm volatile("xsetbv" :: "c"(0), "a"((u32)x), "d"((u32)(x >> 32)));
 }
 
+/* CPUID in ring 3 faults from now on, so that guests see what they are shown by the plain instruction too. */
+static void cpuid_faulting_on(void)
+{
+	if (vendor_is("GenuineIntel"))
+		wrmsr(MSR_MISC_FEATURES, rdmsr(MSR_MISC_FEATURES) | 1);
+	else
+		wrmsr(MSR_HWCR, rdmsr(MSR_HWCR) | 1ul << HWCR_CPUID_USER_DIS);
+}
+
 void features_init_cpu(void)
 {
 	write_cr0(CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_MP | 1 /* PE */ | 1 << 4 /* ET */);
 	wrmsr(MSR_PAT, PAT_OF_ABI);
+	if (cpu_has.cpuid_faulting)
+		cpuid_faulting_on();
 	write_cr4(cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has.nx ? EFER_NXE : 0));
 	if (cpu_has.xsave) {
