@@ -407,9 +407,12 @@ static void unpack(struct payload *p, const struct boot_module *kernel, void **b
 
 static void say_what_was_built(const struct builder *b)
 {
-	log_info("Domain 0: %.*s %.*s, %lu MiB, kernel %#lx to %#lx, entry %#lx", (int)b->image.guest_os.length,
-		 b->image.guest_os.at, (int)b->image.guest_version.length, b->image.guest_version.at,
-		 b->pages * PAGE_SIZE / MIB, b->image.kernel_start, b->image.kernel_end, b->image.entry);
+	struct text os = b->image.guest_os.length ? b->image.guest_os : (struct text){ "kernel", 6 };
+	struct text version = b->image.guest_version;
+
+	log_info("Domain 0: %.*s %.*s, %lu MiB, %#lx to %#lx, entry %#lx", (int)min(os.length, 64ul), os.at,
+		 (int)min(version.length, 64ul), version.at, b->pages * PAGE_SIZE / MIB, b->image.kernel_start,
+		 b->image.kernel_end, b->image.entry);
 	log_info("Domain 0: %lu page tables, p2m %#lx, first mapping %#lx to %#lx", b->tables.pages,
 		 b->p2m_apart ? b->image.init_p2m : va_of(b, b->p2m.pfn), b->image.virt_base, va_of(b, b->end));
 }
