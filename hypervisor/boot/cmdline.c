@@ -83,10 +83,13 @@ static bool parse_console(const char *value, void *to)
 	return !strcmp(value, "com1") || !strcmp(value, "none");
 }
 
+/* The speed; the format is always 8n1. */
 static bool parse_com1(const char *value, void *to)
 {
+	char *end;
+
 	strlcpy(to, value, sizeof(options.com1));
-	return strtoul(value, NULL, 10) != 0;
+	return strtoul(value, &end, 10) != 0 && (!*end || !strcmp(end, ",8n1"));
 }
 
 static const struct option {

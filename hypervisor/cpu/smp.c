@@ -157,7 +157,7 @@ static bool start_cpu(int id, u32 apic)
 	wait_us(10);
 	for (int tries = 0; tries < 2; tries++) {
 		apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
-		if (wait_until_online(c, tries ? 500000 : 100000))
+		if (wait_until_online(c, tries ? 2000000 : 200000))
 			return true;
 	}
 	apic_send_init(apic);	/* so that it cannot come later, on tables given away */

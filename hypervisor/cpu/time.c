@@ -64,8 +64,8 @@ struct sample {
 };
 
 /*
- * The three counters at one moment. The host may take the CPU away between two reads, so the
- * sample of several whose reads lie closest together is taken.
+ * The three counters at the moment when the clock steps, which lies between two of its reads. The host may take the
+ * CPU away there, so of several samples the one whose reads lie closest together is taken.
  */
 static struct sample take_sample(void)
 {
@@ -73,13 +73,18 @@ static struct sample take_sample(void)
 	u64 best_span = ~0ull;
 
 	for (int i = 0; i < TRIES; i++) {
-		u64 before = rdtsc(), clock = clock_read(), after = rdtsc(), span;
-		u32 apic = apic_timer_left();
+		u64 before, after = rdtsc(), clock, last = clock_read();
+		u32 apic;
 
-		span = rdtsc() - before;
-		if (span < best_span) {
-			best_span = span;
-			best = (struct sample){ clock, (before + after) / 2, apic };
+		do {
+			before = after;
+			clock = clock_read();
+			apic = apic_timer_left();
+			after = rdtsc();
+		} while (clock == last);
+		if (after - before < best_span) {
+			best_span = after - before;
+			best = (struct sample){ clock, after, apic };
 		}
 	}
 	return best;
@@ -223,7 +228,7 @@ void timer_program(u64 deadline)
 		return;
 	}
 	now = now_ns();
-	delta = deadline > now ? min(deadline - now, 1ull << 31) : 0;
+	delta = deadline > now ? min(deadline - now, 1ull << 30) : 0;
 	delta = delta * apic_ticks_per_ns >> 32;
 	apic_timer_start(min(delta + 1, 0xffffffffull));
 }

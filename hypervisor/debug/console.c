@@ -16,6 +16,7 @@
 enum { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4, UART_LSR = 5 };
 enum { LSR_INPUT = 0x01, LSR_FIFO_EMPTY = 0x20 };
 #define UART_FIFO 16
+#define UART_PATIENCE 1000000	/* looks at a FIFO that does not empty; then the text is dropped */
 #define INPUT_SIZE 256
 #define CTRL_A 1
 
@@ -67,8 +68,11 @@ static void uart_write(const char *text, size_t n)
 		size_t chunk = min(n, (size_t)UART_FIFO);
 
 		n -= chunk;
-		while (!(inb(COM1 + UART_LSR) & LSR_FIFO_EMPTY))
+		for (int i = 0; !(inb(COM1 + UART_LSR) & LSR_FIFO_EMPTY); i++) {
+			if (i == UART_PATIENCE)
+				return;
 			pause();
+		}
 		asm volatile("rep outsb" : "+S"(text), "+c"(chunk) : "d"(COM1 + UART_DATA) : "memory");
 	}
 }

@@ -81,7 +81,7 @@ static void words(void **state)
 static void refusals(void **state)
 {
 	static const char *const bad[] = {
-		"smap=perhaps", "no-maxcpus", "no-smap=1", "maxcpus", "maxcpus=x", "loglvl=loud", "console=vga", "com1=fast",
+		"smap=perhaps", "no-maxcpus", "no-smap=1", "maxcpus", "maxcpus=x", "loglvl=loud", "console=vga", "com1=fast", "com1=9600,7e1",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
