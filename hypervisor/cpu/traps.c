@@ -16,7 +16,7 @@
 #include <uaccess.h>
 
 enum {
-	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
+	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
 	VECTOR_SYSCALL = 0x80,
 };
 
@@ -42,8 +42,7 @@ void trap_debug(struct vcpu *v)
 
 void trap_invalid_opcode(struct vcpu *v)
 {
-	if (!emulate_ud(v))
-		bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+	emulate_ud(v);
 }
 
 void trap_device_not_available(struct vcpu *v)

@@ -593,29 +593,41 @@ bool emulate_gp(struct vcpu *v, u64 error_code)
 #define FORCED_CPUID 0xa20f6e65780b0full
 #define FORCED_LENGTH 7
 
+static __attribute__((noinline)) void forced_cpuid(struct vcpu *v)
+{
+	do_cpuid(v);
+	done(v, FORCED_LENGTH);
+}
+
+/* The eight bytes reach into a page that is not there. */
+static __attribute__((noinline)) void emulate_ud_at_page_end(struct vcpu *v)
+{
+	u8 bytes[INSN_MAX + 1];
+	u64 forced = FORCED_CPUID;
+
+	if (guest_fetch(v->regs.rip, bytes) == FORCED_LENGTH && !memcmp(bytes, &forced, FORCED_LENGTH))
+		forced_cpuid(v);
+	else
+		bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+}
+
 /*
  * The address is not checked: the CPU has just fetched from it for the guest. (In 32-bit code with a segment
  * base it is another one, but below 4 GiB, where nothing is the hypervisor's.)
  */
-bool emulate_ud(struct vcpu *v)
+void emulate_ud(struct vcpu *v)
 {
-	u8 bytes[INSN_MAX + 1];
-	u64 word = 0;
+	u64 word;
 
 	user_access_begin();
 	raw_get_u64(word, v->regs.rip, fault);
 	user_access_end();
-	if (likely(word << 8 != FORCED_CPUID << 8))
-		return false;
-	goto forced;
-fault:		/* the eight bytes reach into a page that is not there */
+	if (unlikely(word << 8 == FORCED_CPUID << 8))
+		forced_cpuid(v);
+	else
+		bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+	return;
+fault:
 	user_access_end();
-	if (guest_fetch(v->regs.rip, bytes) != FORCED_LENGTH)
-		return false;
-	for (int i = 0; i < FORCED_LENGTH; i++)
-		if (bytes[i] != (u8)(FORCED_CPUID >> 8 * i))
-			return false;
-forced:
-	do_cpuid(v);
-	return done(v, FORCED_LENGTH);
+	emulate_ud_at_page_end(v);
 }

@@ -15,11 +15,11 @@
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
 
 /*
- * A #GP or #UD raised by the guest, in kernel or user mode, with its frame in v->regs. True: done; rip has
- * moved on, or a fault of the emulated instruction was bounced. False: the fault is the guest's, to be bounced as it came.
+ * A #GP raised by the guest, in kernel or user mode, with its frame in v->regs. True: done; rip has moved on, or a
+ * fault of the emulated instruction was bounced. False: the fault is the guest's, to be bounced as it came.
  */
 bool emulate_gp(struct vcpu *v, u64 error_code);
-bool emulate_ud(struct vcpu *v);
+void emulate_ud(struct vcpu *v);	/* #UD: the prefix that forces emulation, or bounced */
 
 /*
  * Code bytes at linear address `rip`, by the page tables in use: how many of INSN_MAX can be read (0: none). `bytes` has room

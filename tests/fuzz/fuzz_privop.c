@@ -51,7 +51,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	memcpy(&guest.memory[offset], data + HEADER, size < 64 ? size : 64);
 	host_vcpu.regs.rip = GUEST_START + offset;
 	before = host_vcpu.regs;
-	handled = data[0] & 0x20 ? emulate_ud(&host_vcpu) : emulate_gp(&host_vcpu, data[0] & 0x40 ? 0x10a : 0);
+	if (data[0] & 0x20) {
+		emulate_ud(&host_vcpu);
+		handled = true;
+	} else {
+		handled = emulate_gp(&host_vcpu, data[0] & 0x40 ? 0x10a : 0);
+	}
 	CHECK(handled || (!seen.exceptions && !memcmp(&before, &host_vcpu.regs, sizeof(before))));
 	CHECK(host_vcpu.regs.rip - before.rip <= INSN_MAX);
 	CHECK(seen.exceptions <= 1);
