@@ -92,7 +92,7 @@ static unsigned alias(const struct vcpu *v, unsigned number)
 
 static inline bool address_ok(u64 address)
 {
-	return guest_address_ok(address) && (u64)((s64)(address << 16) >> 16) == address;
+	return guest_address_ok(address) && address_canonical(address);
 }
 
 static inline int set_address(struct vcpu *v, unsigned number, u64 value)

@@ -383,7 +383,7 @@ static bool memory_fault(struct vcpu *v, u64 address, unsigned size, bool write)
 	u64 at = get_byte(address, &byte) && (address & ~PAGE_MASK) + size > PAGE_SIZE ? (address + size) & PAGE_MASK : address;
 	u64 error_code = (write ? PF_WRITE : 0) | (v->kernel_mode ? 0 : PF_USER);
 
-	if ((u64)((s64)(at << 16) >> 16) != at)
+	if (!address_canonical(at))
 		return false;
 	if (get_byte(at, &byte) || !guest_address_ok(at))
 		error_code |= PF_PRESENT;

@@ -34,6 +34,7 @@ static u8 *guest_byte(u64 address, bool write)
 }
 
 static inline bool guest_address_ok(u64 address) { return address >> 43 != HV_START >> 43; }
+static inline bool address_canonical(u64 address) { return (u64)((s64)(address << 16) >> 16) == address; }
 
 static inline int copy_from_guest(void *to, u64 from, size_t bytes)
 {

@@ -257,7 +257,7 @@ static void page_ends(void **state)
 	assert_false(run_at(end - 1, "\xf4", 1));
 }
 
-static void forced_cpuid(void **state)
+static void the_prefix_forces_cpuid(void **state)
 {
 	static const char bytes[] = "\x0f\x0bxen\x0f\xa2";
 	u64 end = GUEST_START + 4096;
@@ -413,7 +413,7 @@ int main(void)
 		TEST(control_registers), TEST(cr4_changes_only_the_guests_bits), TEST(msrs_and_time), TEST(left_to_the_guest),
 		TEST(user_mode_may_do_none_of_it), TEST(prefixes_go_through_the_decoder), TEST(ports),
 		TEST(string_io_moves_elements), TEST(long_string_io_is_done_in_parts),
-		TEST(string_io_faults_where_the_memory_does), TEST(page_ends), TEST(forced_cpuid),
+		TEST(string_io_faults_where_the_memory_does), TEST(page_ends), TEST(the_prefix_forces_cpuid),
 		TEST(software_interrupts_go_by_the_bytes), TEST(code_of_other_segments), TEST(xsetbv_needs_osxsave),
 		TEST(debug_registers), TEST(single_step_sees_what_was_emulated), TEST(system_registers_tell_nothing),
 	};
