@@ -283,6 +283,7 @@ u64 wait_busy(void);
 u64 wait_blocked(void);
 
 #define DELIVERY_DELAY (2 * NSEC_PER_MSEC)
+#define DELIVERIES 20
 
 static u64 tsc_at(u64 ns)
 {
@@ -295,11 +296,11 @@ static u64 tsc_at(u64 ns)
 	return t->tsc_timestamp + (shift < 0 ? ticks << -shift : ticks >> shift);
 }
 
-static u64 delivery(u64 (*wait)(void), u64 n)
+static u64 delivery(u64 (*wait)(void))
 {
 	u64 best = ~0ul;
 
-	for (u64 i = 0; i < MAX(n / 50, 3ul); i++) {
+	for (int i = 0; i < DELIVERIES; i++) {
 		u64 deadline = now() + DELIVERY_DELAY, due, came;
 		u32 version = vcpu_info->time.version;
 
@@ -317,9 +318,9 @@ static u64 delivery(u64 (*wait)(void), u64 n)
 	return best;
 }
 
-/* One number for all rounds: what the other loops return is a sum over them. */
-static u64 loop_delivery_busy(u64 n, const u64 *arg) { return delivery(wait_busy, n) * n; }
-static u64 loop_delivery_blocked(u64 n, const u64 *arg) { return delivery(wait_blocked, n) * n; }
+/* One number for all rounds: what the other loops return is a sum over them, and never 0. */
+static u64 loop_delivery_busy(u64 n, const u64 *arg) { return delivery(wait_busy) * n + 1; }
+static u64 loop_delivery_blocked(u64 n, const u64 *arg) { return delivery(wait_blocked) * n + 1; }
 static u64 loop_nothing(u64 n, const u64 *arg) { return 1; }
 
 static void catch_timer(u64 *arg)
