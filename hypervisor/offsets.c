@@ -13,7 +13,7 @@ void offsets(void)
 {
 	V(work);
 	V(info);
-	V(domain);
+	V(kernel_mode);
 	DEFINE(V_hypercalls, (long)offsetof(struct vcpu, counters[EXIT_HYPERCALL]) - (long)offsetof(struct vcpu, regs));
 	DEFINE(VCPU_REGS, offsetof(struct vcpu, regs));
 	DEFINE(VCPU_SAVED_RSP, offsetof(struct vcpu, saved_rsp));

@@ -24,20 +24,34 @@
 #define FLAGS_CLEARED_ON_ENTRY (FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_AC | FLAGS_VM)
 #define VECTOR_NMI 2
 
-void toggle_guest_mode(struct vcpu *v)
+static inline void load_root(struct vcpu *v, struct cpu *c, maddr_t root)
 {
-	struct cpu *c = v->cpu;
-	maddr_t root;
-
-	v->kernel_mode = !v->kernel_mode;
-	swapgs();
-	cpu_enter_mode(c, v->kernel_mode);
-	root = v->kernel_mode ? v->kernel_cr3 : v->user_cr3;
 	if (root != c->cr3) {
 		c->cr3 = root;
 		v->counters[COUNT_CR3_LOAD]++;
 		write_cr3(root);
 	}
+}
+
+/* User and kernel exchange GS bases as by SWAPGS, and each has its own page tables and its own meaning of SYSCALL. */
+static inline void enter_kernel_mode(struct vcpu *v)
+{
+	struct cpu *c = v->cpu;
+
+	v->kernel_mode = true;
+	swapgs();
+	cpu_enter_mode(c, true);
+	load_root(v, c, v->kernel_cr3);
+}
+
+static inline void enter_user_mode(struct vcpu *v)
+{
+	struct cpu *c = v->cpu;
+
+	v->kernel_mode = false;
+	swapgs();
+	cpu_enter_mode(c, false);
+	load_root(v, c, v->user_cr3);
 }
 
 static __attribute__((noinline, cold)) void bounce_failed(struct vcpu *v, u64 handler, u64 sp)
@@ -79,10 +93,10 @@ push_frame(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int 
 	user_access_end();
 
 	r->rip = handler;
-	r->cs = FLAT_KERNEL_CS;
+	*(u64 *)&r->cs = FLAT_KERNEL_CS;
 	r->rflags &= ~FLAGS_CLEARED_ON_ENTRY;
 	r->rsp = sp;
-	r->ss = FLAT_KERNEL_SS;
+	*(u64 *)&r->ss = FLAT_KERNEL_SS;
 	if (mask_events)
 		v->info->evtchn_upcall_mask = 1;
 	return;
@@ -93,49 +107,74 @@ bad:
 }
 
 static inline __attribute__((always_inline)) void
-bounce(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+bounce_from_kernel(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
 {
-	if (v->kernel_mode) {
-		push_frame(v, handler, mask_events, extra, extras, v->regs.rsp, v->regs.cs & ~3ul);
-	} else {
-		toggle_guest_mode(v);
-		push_frame(v, handler, mask_events, extra, extras, v->kernel_sp, v->regs.cs);
-	}
+	push_frame(v, handler, mask_events, extra, extras, v->regs.rsp, v->regs.cs & ~3ul);
+}
+
+static inline __attribute__((always_inline)) void
+bounce_from_user(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+{
+	enter_kernel_mode(v);
+	push_frame(v, handler, mask_events, extra, extras, v->kernel_sp, v->regs.cs);
+}
+
+static void bounce(struct vcpu *v, u64 handler, bool mask_events)
+{
+	if (v->kernel_mode)
+		bounce_from_kernel(v, handler, mask_events, NULL, 0);
+	else
+		bounce_from_user(v, handler, mask_events, NULL, 0);
+}
+
+void bounce_plain(struct vcpu *v, unsigned vector)
+{
+	v->counters[EXIT_BOUNCED]++;
+	bounce(v, v->trap_address[vector], v->trap_flags[vector] & TI_MASK_EVENTS);
+}
+
+void bounce_error(struct vcpu *v, unsigned vector, u64 error_code)
+{
+	u64 handler = v->trap_address[vector];
+	bool mask_events = v->trap_flags[vector] & TI_MASK_EVENTS;
+
+	v->counters[EXIT_BOUNCED]++;
+	if (v->kernel_mode)
+		bounce_from_kernel(v, handler, mask_events, &error_code, 1);
+	else
+		bounce_from_user(v, handler, mask_events, &error_code, 1);
 }
 
 void bounce_exception(struct vcpu *v, int vector, u64 error_code)
 {
-	bool mask_events = v->trap_flags[vector] & TI_MASK_EVENTS;
-
-	v->counters[EXIT_BOUNCED]++;
 	if (error_code == NO_ERROR_CODE)
-		bounce(v, v->trap_address[vector], mask_events, NULL, 0);
+		bounce_plain(v, vector);
 	else
-		bounce(v, v->trap_address[vector], mask_events, &error_code, 1);
+		bounce_error(v, vector, error_code);
 }
 
 void bounce_gp(struct vcpu *v, u64 error_code)
 {
-	bounce_exception(v, 13, error_code);
+	bounce_error(v, 13, error_code);
 }
 
 void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code)
 {
 	v->info->arch.cr2 = address;
-	bounce_exception(v, 14, error_code);
+	bounce_error(v, 14, error_code);
 }
 
 void bounce_upcall(struct vcpu *v)
 {
 	v->counters[EXIT_UPCALL]++;
-	bounce(v, v->event.address, true, NULL, 0);
+	bounce(v, v->event.address, true);
 }
 
 /* Taken once, then held back until the handler's iret. */
 void bounce_nmi(struct vcpu *v)
 {
 	v->nmi_masked = true;
-	bounce(v, v->trap_address[VECTOR_NMI], v->trap_flags[VECTOR_NMI] & TI_MASK_EVENTS, NULL, 0);
+	bounce(v, v->trap_address[VECTOR_NMI], v->trap_flags[VECTOR_NMI] & TI_MASK_EVENTS);
 }
 
 /* A segment register's selector was refused: the handler gets all four data selectors to look at. */
@@ -144,7 +183,10 @@ void bounce_failsafe(struct vcpu *v)
 	const struct cpu_user_regs *r = &v->regs;
 	u64 selectors[4] = { r->ds, r->es, r->fs, r->gs };
 
-	bounce(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
+	if (v->kernel_mode)
+		bounce_from_kernel(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
+	else
+		bounce_from_user(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
 }
 
 enum { FROM_SYSCALL, FROM_SYSCALL32, FROM_SYSENTER };
@@ -161,12 +203,12 @@ void bounce_syscall(struct vcpu *v, int kind)
 
 	if (likely(callback->address)) {
 		v->regs.rflags &= ~FLAGS_DF;
-		bounce(v, callback->address, callback->mask_events, NULL, 0);
+		bounce_from_user(v, callback->address, callback->mask_events, NULL, 0);
 	} else if (kind == FROM_SYSENTER) {
 		bounce_gp(v, 0);
 	} else {
 		v->regs.rip -= SYSCALL_LENGTH;
-		bounce_exception(v, 6, NO_ERROR_CODE);
+		bounce_plain(v, 6);
 	}
 }
 
@@ -178,47 +220,42 @@ static void nmi_done(struct vcpu *v)
 	v->nmi_pending = false;
 }
 
-/* HYPERVISOR_iret: takes the frame at the guest's rsp, in the layout of struct iret_context. */
+/*
+ * HYPERVISOR_iret: takes the frame at the guest's rsp, in the layout of struct iret_context. Registers are replaced while it
+ * is read: when a word cannot be, the domain ends. (VGCF_in_syscall would let rcx and r11 be lost; keeping them costs nothing.)
+ */
 void guest_iret(struct vcpu *v)
 {
 	struct cpu_user_regs *r = &v->regs;
-	u64 sp = r->rsp, rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+	u64 sp = r->rsp, cs, rflags, ss;
 
 	if (unlikely(!guest_address_ok(sp)))
 		goto bad;
 	user_access_begin();
-	raw_get_u64(rax, sp, fault);
-	raw_get_u64(r11, sp + 8, fault);
-	raw_get_u64(rcx, sp + 16, fault);
-	raw_get_u64(flags, sp + 24, fault);
-	raw_get_u64(rip, sp + 32, fault);
+	raw_get_u64(r->rax, sp, fault);
+	raw_get_u64(r->r11, sp + 8, fault);
+	raw_get_u64(r->rcx, sp + 16, fault);
+	raw_get_u64(r->rip, sp + 32, fault);
 	raw_get_u64(cs, sp + 40, fault);
 	raw_get_u64(rflags, sp + 48, fault);
-	raw_get_u64(rsp, sp + 56, fault);
+	raw_get_u64(r->rsp, sp + 56, fault);
 	raw_get_u64(ss, sp + 64, fault);
 	user_access_end();
 
-	if ((cs & 3) == 3) {
-		if (unlikely(!v->user_cr3)) {
-			domain_crash(v->domain, "vCPU %d: iret to user mode without user page tables", v->id);
-			return;
-		}
-		toggle_guest_mode(v);
-	}
 	if (unlikely(vm_assist(v->domain, VMASST_TYPE_architectural_iopl)))
 		v->iopl = rflags >> 12 & 3;
-	(void)flags;	/* VGCF_in_syscall lets rcx and r11 be lost; keeping them costs nothing */
-	r->rax = rax;
-	r->r11 = r11;
-	r->rcx = rcx;
-	r->rip = rip;
-	r->cs = cs | 3;
+	v->info->evtchn_upcall_mask = ~rflags >> 9 & 1;
 	r->rflags = (rflags & ~(FLAGS_IOPL | FLAGS_VM)) | FLAGS_IF;
-	r->rsp = rsp;
+	r->cs = cs | 3;
 	r->ss = ss | 3;
-	v->info->evtchn_upcall_mask = !(rflags & FLAGS_IF);
 	if (unlikely(v->nmi_masked))
 		nmi_done(v);
+	if ((cs & 3) != 3)
+		return;
+	if (unlikely(!v->user_cr3))
+		domain_crash(v->domain, "vCPU %d: iret to user mode without user page tables", v->id);
+	else
+		enter_user_mode(v);
 	return;
 fault:
 	user_access_end();

@@ -142,12 +142,6 @@ static u8 *emit_entry(u8 *at, struct cpu *c, bool saves_rsp, const u64 *target)
 	return emit(at, JMP_M, 2, target);
 }
 
-void cpu_enter_mode(struct cpu *c, bool kernel_mode)
-{
-	c->entry_target = (u64)(kernel_mode ? entry_hypercall : entry_user_syscall);
-	c->entry_target32 = (u64)(kernel_mode ? entry_hypercall : entry_user_syscall32);
-}
-
 /* --- a CPU -------------------------------------------------------------------------------------------------- */
 
 static bool map_new_page(u64 va, u64 flags)
@@ -175,6 +169,7 @@ struct cpu *cpu_create(int id, u32 apic_id)
 	c->tss.ist[IST_DF - 1] = window + (PAGE_DF + 2) * PAGE_SIZE;
 	c->tss.ist[IST_MC - 1] = window + (PAGE_MC + 2) * PAGE_SIZE;
 	c->tss.iomap_base = sizeof(c->tss);
+	c->entry_target32 = (u64)entry_syscall32;
 	c->entry_target_sysenter = (u64)entry_user_sysenter;
 
 	/* Written where it will run, for its operands are relative; then no longer writable. */

@@ -9,8 +9,9 @@
  *      ^ pushed here; then rsp == &v->regs          ^ pushed by the CPU or its entry code
  *
  * Two shapes of frame. Full: all registers, for whoever may look at or change any of them. Partial:
- * without rbx, rbp, r12 to r15, which C keeps; hypercalls and `int $0x80` use it. Whoever leaves by the
- * slow way completes it first.
+ * without rbx, rbp, r12 to r15, which C keeps. Everything enters with a partial one but for #GP, which is for the
+ * interpreter. A handler that finds it needs the other registers says so; then the frame is completed and a
+ * second handler called. Whoever leaves by the slow way completes it too.
  */
 #include "offsets.h"
 
@@ -177,11 +178,8 @@ return_partial:
 	add	$R_rip, %rsp
 	jmp	iret_to_guest
 
-/* Guest user mode, and the compatibility-mode form: bounced to a callback of the guest's. */
-	.macro USER_SYSCALL name, kind, cs
-	.globl	\name
-	.balign	16
-\name:
+/* Guest user mode: bounced to a callback. Compatibility mode has an entry of its own; a kernel's is a hypercall there too. */
+	.macro USER_SYSCALL kind, cs
 	push	%r11
 	push	$\cs
 	push	%rcx
@@ -194,8 +192,17 @@ return_partial:
 	jmp	return_partial
 	.endm
 
-	USER_SYSCALL entry_user_syscall, 0, 0xe033
-	USER_SYSCALL entry_user_syscall32, 1, 0xe023
+	.globl	entry_user_syscall
+	.balign	16
+entry_user_syscall:
+	USER_SYSCALL 0, 0xe033
+
+	.globl	entry_syscall32
+	.balign	16
+entry_syscall32:
+	cmpb	$0, V_kernel_mode - R_rsp(%rsp)
+	jne	entry_hypercall
+	USER_SYSCALL 1, 0xe023
 
 /* SYSENTER saves nothing: the flags are those found here, and NT goes, or the next IRET would fault. */
 	.globl	entry_user_sysenter
@@ -218,22 +225,20 @@ entry_user_sysenter:
 	call	bounce_syscall
 	jmp	return_partial
 
-/* --- int $0x80 ------------------------------------------------------------------------------------ */
+/* --- exceptions -------------------------------------------------------------------------------------- */
 
-	.balign	16
-entry_int80:
-	sub	$R_rip, %rsp
+	/* rsp at error_code -> rsp at regs, partial frame, rdi the vCPU */
+	.macro ENTER_PARTIAL
+	sub	$R_error_code, %rsp
 	SAVE_ARGUMENTS
 	SAVE_SCRATCH
 	cld
 	CLAC
 	lea	-VCPU_REGS(%rsp), %rdi
-	call	trap_int80
-	jmp	return_partial
+	.endm
 
-/* --- exceptions -------------------------------------------------------------------------------------- */
-
-	.macro EXCEPTION vector, handler, has_error=0
+	/* handler(v, vector); with `second`, it answers whether second(v) has to see the full frame. */
+	.macro EXCEPTION vector, handler, has_error=0, second
 	.balign	16
 entry_vector_\vector:
 	.if !\has_error
@@ -241,13 +246,19 @@ entry_vector_\vector:
 	.endif
 	testb	$3, 16(%rsp)
 	jz	1f
-	PUSH_ALL
-	cld
-	CLAC
-	lea	-VCPU_REGS(%rsp), %rdi
+	ENTER_PARTIAL
 	mov	$\vector, %esi
 	call	\handler
+	.ifnb \second
+	test	%al, %al
+	jz	return_partial
+	COMPLETE_FRAME
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	\second
 	jmp	return_full
+	.else
+	jmp	return_partial
+	.endif
 1:	PUSH_ALL
 	mov	$\vector, %esi
 	jmp	in_hypervisor
@@ -258,14 +269,13 @@ entry_vector_\vector:
 	EXCEPTION 3, trap_plain
 	EXCEPTION 4, trap_plain
 	EXCEPTION 5, trap_plain
-	EXCEPTION 6, trap_invalid_opcode
+	EXCEPTION 6, trap_invalid_opcode, 0, emulate_invalid_opcode
 	EXCEPTION 7, trap_device_not_available
 	EXCEPTION 9, trap_plain
 	EXCEPTION 10, trap_plain_error, 1
 	EXCEPTION 11, trap_plain_error, 1
 	EXCEPTION 12, trap_plain_error, 1
-	EXCEPTION 13, trap_general_protection, 1
-	EXCEPTION 14, trap_page_fault, 1
+	EXCEPTION 14, trap_page_fault, 1, emulate_page_fault
 	EXCEPTION 15, trap_plain
 	EXCEPTION 16, trap_plain
 	EXCEPTION 17, trap_plain_error, 1
@@ -283,6 +293,15 @@ entry_vector_\vector:
 	EXCEPTION 30, trap_plain
 	EXCEPTION 31, trap_plain
 
+	.balign	16
+entry_vector_13:
+	testb	$3, 16(%rsp)
+	jz	1f
+	PUSH_ALL
+	cld
+	CLAC
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	trap_general_protection
 return_full:
 	CHECK_WORK full_slow_exit
 restore_all:
@@ -292,6 +311,17 @@ restore_all:
 	.globl	iret_to_guest
 iret_to_guest:
 	iretq
+1:	PUSH_ALL
+	mov	$13, %esi
+	jmp	in_hypervisor
+
+/* The one software interrupt with a gate of its own. The hypervisor does not use it. */
+	.balign	16
+entry_int80:
+	sub	$8, %rsp
+	ENTER_PARTIAL
+	call	trap_int80
+	jmp	return_partial
 
 /* The first run of a vCPU: switch_stacks() returns to here. */
 	.globl	vcpu_first_run
@@ -353,13 +383,10 @@ interrupt_stubs:
 interrupt:
 	testb	$3, 16(%rsp)
 	jz	1f
-	PUSH_ALL
-	cld
-	CLAC
-	lea	-VCPU_REGS(%rsp), %rdi
+	ENTER_PARTIAL
 	mov	R_error_code(%rsp), %esi
 	call	interrupt_from_guest
-	jmp	return_full
+	jmp	return_partial
 1:	PUSH_ALL
 	cld
 	mov	R_error_code(%rsp), %edi

@@ -26,21 +26,29 @@ enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4 };
 
 void trap_plain(struct vcpu *v, int vector)
 {
-	bounce_exception(v, vector, NO_ERROR_CODE);
+	bounce_plain(v, vector);
 }
 
 void trap_plain_error(struct vcpu *v, int vector)
 {
-	bounce_exception(v, vector, v->regs.error_code);
+	bounce_error(v, vector, v->regs.error_code);
 }
 
 void trap_debug(struct vcpu *v)
 {
 	debugreg_handle_db(v);
-	bounce_exception(v, VECTOR_DB, NO_ERROR_CODE);
+	bounce_plain(v, VECTOR_DB);
 }
 
-void trap_invalid_opcode(struct vcpu *v)
+bool trap_invalid_opcode(struct vcpu *v)
+{
+	if (unlikely(ud_may_be_forced(v)))
+		return true;
+	bounce_plain(v, VECTOR_UD);
+	return false;
+}
+
+void emulate_invalid_opcode(struct vcpu *v)
 {
 	emulate_ud(v);
 }
@@ -48,7 +56,7 @@ void trap_invalid_opcode(struct vcpu *v)
 void trap_device_not_available(struct vcpu *v)
 {
 	if (!fpu_handle_nm(v))
-		bounce_exception(v, VECTOR_NM, NO_ERROR_CODE);
+		bounce_plain(v, VECTOR_NM);
 }
 
 void trap_general_protection(struct vcpu *v)
@@ -58,13 +66,12 @@ void trap_general_protection(struct vcpu *v)
 		bounce_gp(v, v->regs.error_code);
 }
 
-/* The one software interrupt with a gate of its own. */
 void trap_int80(struct vcpu *v)
 {
 	int needed = v->kernel_mode ? 1 : 3;
 
 	if (likely(v->trap_address[VECTOR_SYSCALL] && (v->trap_flags[VECTOR_SYSCALL] & TI_DPL_MASK) >= needed)) {
-		bounce_exception(v, VECTOR_SYSCALL, NO_ERROR_CODE);
+		bounce_plain(v, VECTOR_SYSCALL);
 	} else {
 		v->regs.rip -= 2;
 		bounce_gp(v, VECTOR_SYSCALL * 8 + 2);
@@ -100,21 +107,40 @@ static bool implicit_access(struct vcpu *v, u64 address, u64 error_code)
 	return smap_misapplied(address, error_code);
 }
 
-void trap_page_fault(struct vcpu *v)
+static void guest_page_fault(struct vcpu *v, u64 address, u64 error_code)
+{
+	if (v->kernel_mode)
+		error_code &= ~(u64)PF_USER;
+	v->info->arch.cr2 = address;
+	bounce_error(v, VECTOR_PF, error_code);
+}
+
+/* A write to a page that is there, by a kernel that may write to its page tables? */
+static inline bool may_be_ptwr(const struct vcpu *v, u64 error_code)
+{
+	return (error_code & (PF_PRESENT | PF_WRITE)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
+	       vm_assist(v->domain, VMASST_TYPE_writable_pagetables);
+}
+
+bool trap_page_fault(struct vcpu *v)
 {
 	u64 address = read_cr2(), error_code = v->regs.error_code;
 
 	v->counters[EXIT_PAGE_FAULT]++;
 	if (unlikely(!(error_code & PF_USER)) && implicit_access(v, address, error_code))
-		return;
-	if (v->kernel_mode) {
-		if ((error_code & (PF_PRESENT | PF_WRITE)) == (PF_PRESENT | PF_WRITE) &&
-		    vm_assist(v->domain, VMASST_TYPE_writable_pagetables) && guest_address_ok(address) &&
-		    ptwr_emulate(v, address))
-			return;
-		error_code &= ~(u64)PF_USER;
-	}
-	bounce_page_fault(v, address, error_code);
+		return false;
+	if (unlikely(may_be_ptwr(v, error_code)))
+		return true;
+	guest_page_fault(v, address, error_code);
+	return false;
+}
+
+void emulate_page_fault(struct vcpu *v)
+{
+	u64 address = read_cr2(), error_code = v->regs.error_code;
+
+	if (!guest_address_ok(address) || !ptwr_emulate(v, address))
+		guest_page_fault(v, address, error_code);
 }
 
 void interrupt_from_guest(struct vcpu *v, int vector)

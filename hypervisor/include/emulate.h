@@ -10,6 +10,8 @@
 #include <decode.h>
 #include <domain.h>
 #include <types.h>
+#include <uaccess.h>
+#include <vcpu.h>
 #include <vcpu.h>
 
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
@@ -20,6 +22,20 @@
  */
 bool emulate_gp(struct vcpu *v, u64 error_code);
 void emulate_ud(struct vcpu *v);	/* #UD: the prefix that forces emulation, or bounced */
+
+/* The cheap question before emulate_ud(): do the bytes at rip begin with the forced-emulation prefix, as far as they can be read? */
+static inline bool ud_may_be_forced(const struct vcpu *v)
+{
+	u64 word;
+
+	user_access_begin();
+	raw_get_u64(word, v->regs.rip, fault);
+	user_access_end();
+	return word << 24 == 0x6e65780b0full << 24;
+fault:
+	user_access_end();
+	return true;
+}
 
 /*
  * Code bytes at linear address `rip`, by the page tables in use: how many of INSN_MAX can be read (0: none). `bytes` has room

@@ -3,6 +3,7 @@
 #ifndef PARAVANE_ENTRY_H
 #define PARAVANE_ENTRY_H
 
+#include <cpu.h>
 #include <vcpu.h>
 
 /* --- cpu/entry.S ------------------------------------------------------------------------------ */
@@ -10,7 +11,7 @@ extern const u64 entry_points[256];
 extern const char iret_to_guest[], vcpu_first_run[];
 void entry_hypercall(void);
 void entry_user_syscall(void);
-void entry_user_syscall32(void);
+void entry_syscall32(void);
 void entry_user_sysenter(void);
 void hypercall_iret(void);
 void switch_stacks(u64 *save_rsp_here, u64 new_rsp);
@@ -20,10 +21,13 @@ void run_on_stack(u64 rsp, void (*fn)(void)) __attribute__((noreturn));
 void trap_plain(struct vcpu *v, int vector);
 void trap_plain_error(struct vcpu *v, int vector);
 void trap_debug(struct vcpu *v);
-void trap_invalid_opcode(struct vcpu *v);
 void trap_device_not_available(struct vcpu *v);
 void trap_general_protection(struct vcpu *v);
-void trap_page_fault(struct vcpu *v);
+/* True: the second is to be called, with the full frame. */
+bool trap_invalid_opcode(struct vcpu *v);
+void emulate_invalid_opcode(struct vcpu *v);
+bool trap_page_fault(struct vcpu *v);
+void emulate_page_fault(struct vcpu *v);
 void trap_int80(struct vcpu *v);
 void trap_nmi(struct cpu_user_regs *regs);
 void trap_double_fault(struct cpu_user_regs *regs);
@@ -34,6 +38,8 @@ void interrupt_in_hypervisor(int vector);
 void exit_work(struct vcpu *v);
 
 /* --- cpu/bounce.c --------------------------------------------------------------------------------- */
+void bounce_plain(struct vcpu *v, unsigned vector);	/* bounce_exception() without and with an error code */
+void bounce_error(struct vcpu *v, unsigned vector, u64 error_code);
 void bounce_syscall(struct vcpu *v, int kind);
 void bounce_upcall(struct vcpu *v);
 void bounce_nmi(struct vcpu *v);
@@ -50,7 +56,12 @@ void start_on_idle(struct vcpu *idle, void (*fn)(void)) __attribute__((noreturn)
 /* --- cpu/descriptors.c --------------------------------------------------------------------------------- */
 struct cpu *cpu_create(int id, u32 apic_id);	/* NULL: no memory */
 void cpu_load_tables(struct cpu *c);		/* on that CPU: GDT, IDT, TSS, SYSCALL's registers */
-void cpu_enter_mode(struct cpu *c, bool kernel_mode);	/* where SYSCALL leads */
 extern u64 hv_gdt[512];
+
+/* Where SYSCALL leads. */
+static inline void cpu_enter_mode(struct cpu *c, bool kernel_mode)
+{
+	c->entry_target = (u64)(kernel_mode ? entry_hypercall : entry_user_syscall);
+}
 
 #endif

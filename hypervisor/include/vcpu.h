@@ -130,7 +130,6 @@ static inline u64 vcpu_window(const struct vcpu *v)
 void bounce_exception(struct vcpu *v, int vector, u64 error_code);
 void bounce_gp(struct vcpu *v, u64 error_code);
 void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code);
-void toggle_guest_mode(struct vcpu *v);
 
 /* --- domain/sched.c --------------------------------------------------------------------------- */
 
