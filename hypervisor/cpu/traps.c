@@ -16,7 +16,7 @@
 #include <uaccess.h>
 
 enum {
-	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
+	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
 	VECTOR_SYSCALL = 0x80,
 };
 
