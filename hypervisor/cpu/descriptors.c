@@ -9,7 +9,7 @@
  *
  * A CPU's window, by page (64 KiB, aligned to its size, so that an interrupt stack names its CPU):
  *   0 entry code   1 guard   2 struct cpu   3 guard   4 5 NMI   6 guard   7 8 double fault   9 guard
- *   10 11 machine check
+ *   10 11 machine check   12 guard   13 14 debug exception   15 guard
  */
 #include <abi/arch-x86_64.h>
 #include <asm.h>
@@ -20,8 +20,7 @@
 #include <pagetable.h>
 #include <string.h>
 
-#define CPU_WINDOW_SIZE 0x10000ul
-enum { PAGE_CODE = 0, PAGE_CPU = 2, PAGE_NMI = 4, PAGE_DF = 7, PAGE_MC = 10 };
+enum { PAGE_CODE = 0, PAGE_CPU = CPU_WINDOW_STRUCT, PAGE_NMI = 4, PAGE_DF = 7, PAGE_MC = 10, PAGE_DB = 13 };
 
 #define SELECTOR_BASE 0xe000
 #define HV_CS 0xe008
@@ -54,7 +53,7 @@ struct table_pointer {
 
 /* --- the IDT, the same for all CPUs -------------------------------------------------------------------- */
 
-enum { IST_NONE, IST_NMI, IST_DF, IST_MC };
+enum { IST_NONE, IST_NMI, IST_DF, IST_MC, IST_DB };
 enum { GATE_INTERRUPT = 0x8e, GATE_INTERRUPT_USER = 0xee };
 
 static void idt_fill(void)
@@ -67,7 +66,7 @@ static void idt_fill(void)
 			.offset_low = entry, .offset_middle = entry >> 16, .offset_high = entry >> 32,
 			.selector = HV_CS,
 			.attributes = user ? GATE_INTERRUPT_USER : GATE_INTERRUPT,
-			.ist = i == 2 ? IST_NMI : i == 8 ? IST_DF : i == 18 ? IST_MC : IST_NONE,
+			.ist = i == 1 ? IST_DB : i == 2 ? IST_NMI : i == 8 ? IST_DF : i == 18 ? IST_MC : IST_NONE,
 		};
 	}
 }
@@ -153,7 +152,9 @@ static bool map_new_page(u64 va, u64 flags)
 
 struct cpu *cpu_create(int id, u32 apic_id)
 {
-	static const u8 data_pages[] = { PAGE_CPU, PAGE_NMI, PAGE_NMI + 1, PAGE_DF, PAGE_DF + 1, PAGE_MC, PAGE_MC + 1 };
+	static const u8 data_pages[] = {
+		PAGE_CPU, PAGE_NMI, PAGE_NMI + 1, PAGE_DF, PAGE_DF + 1, PAGE_MC, PAGE_MC + 1, PAGE_DB, PAGE_DB + 1,
+	};
 	u64 window = CPU_WINDOWS_START + id * CPU_WINDOW_SIZE;
 	struct cpu *c = (struct cpu *)(window + PAGE_CPU * PAGE_SIZE);
 	u8 *code = alloc_page(), *end;
@@ -168,6 +169,7 @@ struct cpu *cpu_create(int id, u32 apic_id)
 	c->tss.ist[IST_NMI - 1] = window + (PAGE_NMI + 2) * PAGE_SIZE;
 	c->tss.ist[IST_DF - 1] = window + (PAGE_DF + 2) * PAGE_SIZE;
 	c->tss.ist[IST_MC - 1] = window + (PAGE_MC + 2) * PAGE_SIZE;
+	c->tss.ist[IST_DB - 1] = window + (PAGE_DB + 2) * PAGE_SIZE;
 	c->tss.iomap_base = sizeof(c->tss);
 	c->entry_target32 = (u64)entry_syscall32;
 	c->entry_target_sysenter = (u64)entry_user_sysenter;

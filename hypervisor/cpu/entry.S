@@ -265,7 +265,6 @@ entry_vector_\vector:
 	.endm
 
 	EXCEPTION 0, trap_plain
-	EXCEPTION 1, trap_debug
 	EXCEPTION 3, trap_plain
 	EXCEPTION 4, trap_plain
 	EXCEPTION 5, trap_plain
@@ -345,6 +344,42 @@ in_hypervisor:
 	iretq
 1:	mov	%rax, %rsp
 	jmp	full_slow_exit
+
+/*
+ * #DB has a stack of its own: one that a MOV to SS holds back until after a SYSCALL comes at the first instruction of the
+ * entry, where rsp is still the guest's. From a guest, the frame moves to where other exceptions have theirs.
+ */
+	.balign	16
+entry_vector_1:
+	push	$0
+	testb	$3, 16(%rsp)
+	jz	1f
+	push	%rax
+	mov	%rsp, %rax
+	and	$-WINDOW_SIZE, %rax
+	mov	WINDOW_ENTRY_FRAME(%rax), %rax
+	pushq	48(%rsp)
+	popq	-8(%rax)	/* ss */
+	pushq	40(%rsp)
+	popq	-16(%rax)	/* rsp */
+	pushq	32(%rsp)
+	popq	-24(%rax)	/* rflags */
+	pushq	24(%rsp)
+	popq	-32(%rax)	/* cs */
+	pushq	16(%rsp)
+	popq	-40(%rax)	/* rip */
+	sub	$48, %rax
+	xchg	%rax, (%rsp)	/* the guest's rax; the stack to go on with */
+	pop	%rsp
+	PUSH_ALL
+	cld
+	CLAC
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	trap_debug
+	jmp	return_full
+1:	PUSH_ALL
+	mov	$1, %esi
+	jmp	in_hypervisor
 
 /* --- vectors with a stack of their own: NMI, double fault, machine check ------------------------------- */
 

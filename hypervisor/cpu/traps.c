@@ -210,12 +210,12 @@ static struct cpu_user_regs *iret_refused(struct cpu_user_regs *regs, int vector
 
 struct cpu_user_regs *trap_in_hypervisor(struct cpu_user_regs *regs, int vector)
 {
-	if (regs->rip == (u64)iret_to_guest)
-		return iret_refused(regs, vector);
-	if (vector == VECTOR_DB) {
+	if (vector == VECTOR_DB) {	/* on a stack where `current` is not */
 		write_dr6(0xffff0ff0);	/* the guest watches memory that it had us touch */
 		return NULL;
 	}
+	if (regs->rip == (u64)iret_to_guest)
+		return iret_refused(regs, vector);
 	if (!fix_up(regs))
 		panic_trap(regs, vector);
 	return NULL;

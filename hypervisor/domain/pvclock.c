@@ -51,7 +51,7 @@ void wallclock_update(struct domain *d)
 	barrier();
 	shared->wc_sec = wallclock_at_boot;
 	shared->wc_sec_hi = wallclock_at_boot >> 32;
-	shared->wc_nsec = 0;
+	shared->wc_nsec = wallclock_nsec;
 	barrier();
 	WRITE_ONCE(shared->wc_version, version);
 }

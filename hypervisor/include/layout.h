@@ -46,4 +46,8 @@
 #define VCPU_STACK_SPAN 0x4000
 #define VCPU_IN_SPAN 0x3000
 
+/* A CPU's window (cpu/descriptors.c): aligned to its size; struct cpu is at this page. */
+#define CPU_WINDOW_SIZE 0x10000
+#define CPU_WINDOW_STRUCT 2
+
 #endif
