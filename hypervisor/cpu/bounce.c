@@ -22,7 +22,7 @@
 #include <uaccess.h>
 
 #define FLAGS_CLEARED_ON_ENTRY (FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_AC | FLAGS_VM)
-#define VECTOR_NMI 2
+enum { VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_INT80 = 0x80 };
 
 static inline void load_root(struct vcpu *v, struct cpu *c, maddr_t root)
 {
@@ -155,13 +155,13 @@ void bounce_exception(struct vcpu *v, int vector, u64 error_code)
 
 void bounce_gp(struct vcpu *v, u64 error_code)
 {
-	bounce_error(v, 13, error_code);
+	bounce_error(v, VECTOR_GP, error_code);
 }
 
 void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code)
 {
 	v->info->arch.cr2 = address;
-	bounce_error(v, 14, error_code);
+	bounce_error(v, VECTOR_PF, error_code);
 }
 
 void bounce_upcall(struct vcpu *v)
@@ -189,6 +189,20 @@ void bounce_failsafe(struct vcpu *v)
 		bounce_from_user(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
 }
 
+/* int $0x80, the one software interrupt with a gate of its own. Refused where the guest's gate is not for that mode. */
+void trap_int80(struct vcpu *v)
+{
+	unsigned flags = v->trap_flags[VECTOR_INT80], dpl = flags & TI_DPL_MASK;
+
+	if (likely(dpl == 3 || (v->kernel_mode && dpl)) && likely(v->trap_address[VECTOR_INT80])) {
+		v->counters[EXIT_BOUNCED]++;
+		bounce(v, v->trap_address[VECTOR_INT80], flags & TI_MASK_EVENTS);
+	} else {
+		v->regs.rip -= 2;
+		bounce_gp(v, VECTOR_INT80 * 8 + 2);
+	}
+}
+
 enum { FROM_SYSCALL, FROM_SYSCALL32, FROM_SYSENTER };
 #define SYSCALL_LENGTH 2
 
@@ -208,7 +222,7 @@ void bounce_syscall(struct vcpu *v, int kind)
 		bounce_gp(v, 0);
 	} else {
 		v->regs.rip -= SYSCALL_LENGTH;
-		bounce_plain(v, 6);
+		bounce_plain(v, VECTOR_UD);
 	}
 }
 

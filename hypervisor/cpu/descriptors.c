@@ -109,7 +109,6 @@ void load_ldt(struct cpu *c, u64 base, unsigned entries)
  *
  *     mov  %rsp, entry_rsp(%rip)       not in the SYSENTER form, whose caller's rsp is lost
  *     mov  entry_frame(%rip), %rsp
- *     push $FLAT_KERNEL_SS
  *     push entry_rsp(%rip)             push $0
  *     jmp  *target(%rip)
  */
@@ -125,13 +124,11 @@ enum { MOV_RSP_TO_M = 0x258948, MOV_M_TO_RSP = 0x258b48, PUSH_M = 0x35ff, JMP_M 
 
 static u8 *emit_entry(u8 *at, struct cpu *c, bool saves_rsp, const u64 *target)
 {
-	static const u8 push_ss[] = { 0x68, FLAT_KERNEL_SS & 0xff, FLAT_KERNEL_SS >> 8, 0, 0 }, push_0[] = { 0x6a, 0 };
+	static const u8 push_0[] = { 0x6a, 0 };
 
 	if (saves_rsp)
 		at = emit(at, MOV_RSP_TO_M, 3, &c->entry_rsp);
 	at = emit(at, MOV_M_TO_RSP, 3, &c->entry_frame);
-	memcpy(at, push_ss, sizeof(push_ss));
-	at += sizeof(push_ss);
 	if (saves_rsp) {
 		at = emit(at, PUSH_M, 2, &c->entry_rsp);
 	} else {

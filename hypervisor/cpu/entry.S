@@ -16,6 +16,7 @@
 #include "offsets.h"
 
 #define FLAT_KERNEL_CS 0xe033
+#define FLAT_KERNEL_SS 0xe02b
 #define CLAC \
 	662: clac; \
 	.pushsection .smap_sites, "a"; \
@@ -99,8 +100,11 @@
 	mov	%r15, R_r15(%rsp)
 	.endm
 
-	/* Goes to \slow when something has to be done before the guest may run; clobbers %rdx. */
-	.macro CHECK_WORK slow
+	/*
+	 * Goes to \slow when something has to be done before the guest may run, to \upcall when that is no more than to enter its
+	 * event callback; clobbers %rdx.
+	 */
+	.macro CHECK_WORK slow, upcall
 	cmpl	$0, V_work(%rsp)
 	jne	\slow
 	mov	V_info(%rsp), %rdx
@@ -110,23 +114,33 @@
 	.subsection 1
 771:	cmpb	$0, INFO_MASK(%rdx)
 	jne	770b
-	jmp	\slow
+	jmp	\upcall
 	.previous
+	.endm
+
+	/* What a hypercall left out of the frame, since SYSRET implies it: rax in place, the rest constant or saved. */
+	.macro COMPLETE_HYPERCALL_FRAME
+	mov	%rax, R_rax(%rsp)
+	mov	R_rip(%rsp), %rcx
+	mov	%rcx, R_rcx(%rsp)
+	mov	R_rflags(%rsp), %r11
+	mov	%r11, R_r11(%rsp)
+	movq	$FLAT_KERNEL_CS, R_cs(%rsp)
+	movq	$FLAT_KERNEL_SS, R_ss(%rsp)
 	.endm
 
 /* --- SYSCALL ----------------------------------------------------------------------------------- */
 
 /*
- * Guest kernel mode. The CPU's entry code (descriptors.c) has pushed ss and rsp; rcx holds the return
+ * Guest kernel mode. The CPU's entry code (descriptors.c) has pushed rsp; rcx holds the return
  * address, r11 the flags, rax the number. A handler gets the vCPU as its sixth argument.
  */
 	.globl	entry_hypercall
 	.balign	16
 entry_hypercall:
 	push	%r11
-	push	$FLAT_KERNEL_CS
-	push	%rcx
-	sub	$R_rip, %rsp
+	sub	$R_rflags, %rsp
+	mov	%rcx, R_rip(%rsp)
 	SAVE_ARGUMENTS
 	mov	%r10, %rcx
 	lea	-VCPU_REGS(%rsp), %r9
@@ -135,7 +149,7 @@ entry_hypercall:
 	jae	1f
 	lea	hypercall_table(%rip), %r11
 	call	*(%r11, %rax, 8)
-2:	CHECK_WORK hypercall_slow_exit
+2:	CHECK_WORK hypercall_slow_exit, hypercall_upcall
 	/*
 	 * SYSRET faults in ring 0 on a non-canonical rip. A SYSCALL in the last bytes of the lower half makes the only one there is;
 	 * IRET makes a fault of the guest's of it.
@@ -150,12 +164,15 @@ entry_hypercall:
 1:	mov	$-38, %rax
 	jmp	2b
 
+hypercall_upcall:
+	COMPLETE_HYPERCALL_FRAME
+partial_upcall:
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	bounce_upcall
+	jmp	return_partial
+
 hypercall_slow_exit:
-	mov	%rax, R_rax(%rsp)
-	mov	R_rip(%rsp), %rcx
-	mov	%rcx, R_rcx(%rsp)
-	mov	R_rflags(%rsp), %r11
-	mov	%r11, R_r11(%rsp)
+	COMPLETE_HYPERCALL_FRAME
 partial_slow_exit:
 	COMPLETE_FRAME
 full_slow_exit:
@@ -170,20 +187,24 @@ hypercall_iret:
 	mov	%r9, %rdi
 	call	guest_iret
 return_partial:
-	CHECK_WORK partial_slow_exit
+	CHECK_WORK partial_slow_exit, partial_upcall
 	RESTORE_ARGUMENTS
 	mov	R_rax(%rsp), %rax
 	mov	R_rcx(%rsp), %rcx
 	mov	R_r11(%rsp), %r11
 	add	$R_rip, %rsp
-	jmp	iret_to_guest
+/* A frame that IRET refuses faults at one of these two; trap_in_hypervisor() makes it the guest's own fault. */
+	.globl	iret_partial
+iret_partial:
+	iretq
 
 /* Guest user mode: bounced to a callback. Compatibility mode has an entry of its own; a kernel's is a hypercall there too. */
 	.macro USER_SYSCALL kind, cs
 	push	%r11
-	push	$\cs
-	push	%rcx
-	sub	$R_rip, %rsp
+	sub	$R_rflags, %rsp
+	movq	$FLAT_KERNEL_SS, R_ss(%rsp)
+	movq	$\cs, R_cs(%rsp)
+	mov	%rcx, R_rip(%rsp)
 	SAVE_ARGUMENTS
 	SAVE_SCRATCH
 	lea	-VCPU_REGS(%rsp), %rdi
@@ -213,9 +234,10 @@ entry_user_sysenter:
 	popfq
 	pushfq
 	orq	$0x200, (%rsp)
-	push	$0xe023
-	push	$0
-	sub	$R_rip, %rsp
+	sub	$R_rflags, %rsp
+	movq	$FLAT_KERNEL_SS, R_ss(%rsp)
+	movq	$0xe023, R_cs(%rsp)
+	movq	$0, R_rip(%rsp)
 	SAVE_ARGUMENTS
 	SAVE_SCRATCH
 	cld
@@ -227,9 +249,9 @@ entry_user_sysenter:
 
 /* --- exceptions -------------------------------------------------------------------------------------- */
 
-	/* rsp at error_code -> rsp at regs, partial frame, rdi the vCPU */
-	.macro ENTER_PARTIAL
-	sub	$R_error_code, %rsp
+	/* rsp at error_code, or at rip where there is none -> rsp at regs, partial frame, rdi the vCPU */
+	.macro ENTER_PARTIAL from=R_error_code
+	sub	$\from, %rsp
 	SAVE_ARGUMENTS
 	SAVE_SCRATCH
 	cld
@@ -302,13 +324,12 @@ entry_vector_13:
 	lea	-VCPU_REGS(%rsp), %rdi
 	call	trap_general_protection
 return_full:
-	CHECK_WORK full_slow_exit
+	CHECK_WORK full_slow_exit, full_slow_exit
 restore_all:
 	POP_ALL
 	add	$8, %rsp
-/* A frame that IRET refuses faults here; trap_in_hypervisor() makes it the guest's own fault. */
-	.globl	iret_to_guest
-iret_to_guest:
+	.globl	iret_full
+iret_full:
 	iretq
 1:	PUSH_ALL
 	mov	$13, %esi
@@ -317,8 +338,7 @@ iret_to_guest:
 /* The one software interrupt with a gate of its own. The hypervisor does not use it. */
 	.balign	16
 entry_int80:
-	sub	$8, %rsp
-	ENTER_PARTIAL
+	ENTER_PARTIAL R_rip
 	call	trap_int80
 	jmp	return_partial
 
@@ -359,16 +379,16 @@ entry_vector_1:
 	and	$-WINDOW_SIZE, %rax
 	mov	WINDOW_ENTRY_FRAME(%rax), %rax
 	pushq	48(%rsp)
-	popq	-8(%rax)	/* ss */
+	popq	(%rax)	/* ss */
 	pushq	40(%rsp)
-	popq	-16(%rax)	/* rsp */
+	popq	-8(%rax)	/* rsp */
 	pushq	32(%rsp)
-	popq	-24(%rax)	/* rflags */
+	popq	-16(%rax)	/* rflags */
 	pushq	24(%rsp)
-	popq	-32(%rax)	/* cs */
+	popq	-24(%rax)	/* cs */
 	pushq	16(%rsp)
-	popq	-40(%rax)	/* rip */
-	sub	$48, %rax
+	popq	-32(%rax)	/* rip */
+	sub	$40, %rax
 	xchg	%rax, (%rsp)	/* the guest's rax; the stack to go on with */
 	pop	%rsp
 	PUSH_ALL

@@ -17,7 +17,6 @@
 
 enum {
 	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
-	VECTOR_SYSCALL = 0x80,
 };
 
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4 };
@@ -64,18 +63,6 @@ void trap_general_protection(struct vcpu *v)
 	v->counters[EXIT_GP]++;
 	if (!emulate_gp(v, v->regs.error_code))
 		bounce_gp(v, v->regs.error_code);
-}
-
-void trap_int80(struct vcpu *v)
-{
-	int needed = v->kernel_mode ? 1 : 3;
-
-	if (likely(v->trap_address[VECTOR_SYSCALL] && (v->trap_flags[VECTOR_SYSCALL] & TI_DPL_MASK) >= needed)) {
-		bounce_plain(v, VECTOR_SYSCALL);
-	} else {
-		v->regs.rip -= 2;
-		bounce_gp(v, VECTOR_SYSCALL * 8 + 2);
-	}
 }
 
 /*
@@ -214,7 +201,7 @@ struct cpu_user_regs *trap_in_hypervisor(struct cpu_user_regs *regs, int vector)
 		write_dr6(0xffff0ff0);	/* the guest watches memory that it had us touch */
 		return NULL;
 	}
-	if (regs->rip == (u64)iret_to_guest)
+	if (regs->rip == (u64)iret_partial || regs->rip == (u64)iret_full)
 		return iret_refused(regs, vector);
 	if (!fix_up(regs))
 		panic_trap(regs, vector);

@@ -120,7 +120,8 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next)
 		switch_user_state(c, next);
 	if (next != c->idle)
 		runstate_change(next, RUN_RUNNING);
-	c->entry_frame = c->tss.rsp0 = (u64)&next->regs.es;
+	c->tss.rsp0 = (u64)&next->regs.es;
+	c->entry_frame = (u64)&next->regs.ss;
 	cpu_enter_mode(c, next->kernel_mode);
 	switch_stacks(&prev->saved_rsp, next->saved_rsp);
 }

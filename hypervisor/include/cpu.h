@@ -22,7 +22,7 @@ struct tss {
 } __attribute__((packed));
 
 struct cpu {
-	u64 entry_frame;	/* where SYSCALL's entry puts rsp: &current->regs.es */
+	u64 entry_frame;	/* where SYSCALL's entry puts rsp: &current->regs.ss */
 	u64 entry_rsp;		/* the guest's rsp for the length of two instructions */
 	u64 entry_target;	/* where SYSCALL goes on: guest kernel mode: hypercall; user mode: bounce */
 	u64 entry_target32, entry_target_sysenter;	/* the same from compatibility mode, and for SYSENTER */

@@ -8,7 +8,7 @@
 
 /* --- cpu/entry.S ------------------------------------------------------------------------------ */
 extern const u64 entry_points[256];
-extern const char iret_to_guest[], vcpu_first_run[];
+extern const char iret_partial[], iret_full[], vcpu_first_run[];
 void entry_hypercall(void);
 void entry_user_syscall(void);
 void entry_syscall32(void);
