@@ -60,9 +60,13 @@ void trap_device_not_available(struct vcpu *v)
 
 void trap_general_protection(struct vcpu *v)
 {
+	u64 error_code = v->regs.error_code;
+
 	v->counters[EXIT_GP]++;
-	if (!emulate_gp(v, v->regs.error_code))
-		bounce_gp(v, v->regs.error_code);
+	if (unlikely(error_code))
+		emulate_int(v, error_code);
+	else if (!emulate_gp(v))
+		bounce_gp(v, 0);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <cpu.h>
 #include <domain.h>
 #include <emulate.h>
+#include <entry.h>
 #include <frames.h>
 #include <string.h>
 #include <uaccess.h>
@@ -93,7 +94,7 @@ absent:
 static __attribute__((noinline, cold)) bool trap_after(struct vcpu *v, u16 port, unsigned bytes)
 {
 	if (debugreg_after(v, port, bytes))
-		bounce_exception(v, VECTOR_DB, NO_ERROR_CODE);
+		bounce_plain(v, VECTOR_DB);
 	return true;
 }
 
@@ -117,7 +118,7 @@ static inline bool done_port(struct vcpu *v, unsigned length, u16 port, unsigned
 
 static bool invalid_opcode(struct vcpu *v)
 {
-	bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+	bounce_plain(v, VECTOR_UD);
 	return true;
 }
 
@@ -275,7 +276,7 @@ static bool insn_wbinvd(struct vcpu *v, unsigned operand, unsigned length)
 	return done(v, length);
 }
 
-static void do_cpuid(struct vcpu *v)
+static __attribute__((noinline)) bool insn_cpuid(struct vcpu *v, unsigned length)
 {
 	struct cpu_user_regs *r = &v->regs;
 	u32 out[4];
@@ -285,6 +286,7 @@ static void do_cpuid(struct vcpu *v)
 	r->rbx = out[1];
 	r->rcx = out[2];
 	r->rdx = out[3];
+	return done(v, length);
 }
 
 #define GROUP7_XSETBV 0xd1
@@ -320,10 +322,7 @@ static inline bool interpret_two_byte(struct vcpu *v, unsigned opcode, unsigned 
 		return handlers[opcode](v, operand_of(more, rex), length);
 	if (opcode == 0x01)
 		return group7(v, more, length);
-	if (opcode != INSN_CPUID)
-		return false;
-	do_cpuid(v);
-	return done(v, length);
+	return opcode == INSN_CPUID && insn_cpuid(v, length);
 }
 
 /* --- one-byte opcodes ------------------------------------------------------------------------------------------------ */
@@ -515,89 +514,93 @@ fault:
 	return false;
 }
 
-/* Prefixes, INS and OUTS: bit n of word m is byte 64 * m + n. */
-static const u64 needs_decoder[4] = {
-	1ull << 0x26 | 1ull << 0x2e | 1ull << 0x36 | 1ull << 0x3e,
-	0xffff | 0xf0ull << (0x60 - 0x40) | 0xf000ull << (0x60 - 0x40),
-	0,
-	1ull << (0xf0 - 0xc0) | 1ull << (0xf2 - 0xc0) | 1ull << (0xf3 - 0xc0),
+/* What the first byte of an instruction says. */
+enum { REFUSED, WHOLE, TO_DECODER };
+
+static const u8 first_bytes[256] = {
+	[0x26] = TO_DECODER, [0x2e] = TO_DECODER, [0x36] = TO_DECODER, [0x3e] = TO_DECODER,	/* segments */
+	[0x40 ... 0x4f] = TO_DECODER,						/* REX */
+	[0x64 ... 0x67] = TO_DECODER,						/* segments, sizes */
+	[0x6c ... 0x6f] = TO_DECODER,						/* INS, OUTS */
+	[0xe4 ... 0xe7] = WHOLE, [0xec ... 0xef] = WHOLE, [0xfa ... 0xfb] = WHOLE,
+	[0xf0] = TO_DECODER, [0xf2 ... 0xf3] = TO_DECODER,			/* LOCK, REP */
 };
 
-static inline bool emulate_privileged(struct vcpu *v)
+bool emulate_gp(struct vcpu *v)
 {
 	u64 word;
-	u8 first, opcode;
+	u8 first, second;
 
 	if (unlikely(!fetch_word(&v->regs, &word)))
 		return emulate_decoded(v);
 	first = word;
-	opcode = word >> 8;
+	second = word >> 8;
 	if (likely(first == 0x0f)) {
-		if (unlikely(opcode <= 1) && (u8)(word >> 16) != GROUP7_XSETBV)
+		if (unlikely(second <= 1) && (u8)(word >> 16) != GROUP7_XSETBV)
 			return emulate_decoded(v);
-		return interpret_two_byte(v, opcode, word >> 16 & 0xff, 0, 2);
+		return interpret_two_byte(v, second, word >> 16 & 0xff, 0, 2);
 	}
-	if ((first & 0xf0) == 0x40 && opcode == 0x0f && (word >> 16 & 0xfe))
-		return interpret_two_byte(v, word >> 16 & 0xff, word >> 24 & 0xff, first, 3);
-	if (unlikely(needs_decoder[first >> 6] >> (first & 63) & 1))
+	switch (first_bytes[first]) {
+	case REFUSED:
+		return false;
+	case WHOLE:
+		return interpret_one_byte(v, first, second, 4, 1);
+	default:
+		if ((first & 0xf0) == 0x40 && second == 0x0f && (word >> 16 & 0xfe))
+			return interpret_two_byte(v, word >> 16 & 0xff, word >> 24 & 0xff, first, 3);
 		return emulate_decoded(v);
-	return interpret_one_byte(v, first, opcode, 4, 1);
+	}
 }
 
-/*
- * INT n that its gate refused. The vector is that of the instruction; an error code may name another (QEMU 7.2 doubles
- * it).
- */
-static bool interrupt(struct vcpu *v, u8 vector, unsigned length)
+/* --- INT n --------------------------------------------------------------------------------------------------------- */
+
+static void interrupt(struct vcpu *v, u8 vector, unsigned length)
 {
 	unsigned needed = v->kernel_mode ? 1 : 3;
 
-	if (likely(v->trap_address[vector] && (v->trap_flags[vector] & TI_DPL_MASK) >= needed)) {
+	if (likely((v->trap_flags[vector] & TI_DPL_MASK) >= needed)) {
 		v->regs.rip += length;
-		bounce_exception(v, vector, NO_ERROR_CODE);
+		bounce_plain(v, vector);
 	} else {
 		bounce_gp(v, vector * 8 + ERROR_IDT);
 	}
-	return true;
 }
 
-static __attribute__((noinline)) bool emulate_int_decoded(struct vcpu *v)
+static __attribute__((noinline)) void emulate_int_decoded(struct vcpu *v, u64 error_code)
 {
 	u8 bytes[INSN_MAX + 1];
 	struct insn i;
 	bool code64;
 	u64 base;
 
-	return code_segment(v, &code64, &base) &&
-	       insn_decode(bytes, guest_fetch(base + v->regs.rip, bytes), code64, &i) > 0 && i.opcode == 0xcd &&
-	       interrupt(v, i.immediate, i.length);
+	if (code_segment(v, &code64, &base) &&
+	    insn_decode(bytes, guest_fetch(base + v->regs.rip, bytes), code64, &i) > 0 && i.opcode == 0xcd)
+		interrupt(v, i.immediate, i.length);
+	else
+		bounce_gp(v, error_code);
 }
 
-static inline bool emulate_int(struct vcpu *v)
+/*
+ * An INT n that its gate refused has the IDT bit. Its vector is that of the instruction: an error code may name another
+ * (QEMU 7.2 doubles it). Other codes are of selectors.
+ */
+void emulate_int(struct vcpu *v, u64 error_code)
 {
 	u64 word;
 
-	if (likely(fetch_word(&v->regs, &word) && (u8)word == 0xcd))
-		return interrupt(v, word >> 8, 2);
-	return emulate_int_decoded(v);
+	if (unlikely((error_code & (ERROR_EXTERNAL | ERROR_IDT)) != ERROR_IDT))
+		bounce_gp(v, error_code);
+	else if (likely(fetch_word(&v->regs, &word) && (u8)word == 0xcd))
+		interrupt(v, word >> 8, 2);
+	else
+		emulate_int_decoded(v, error_code);
 }
 
-bool emulate_gp(struct vcpu *v, u64 error_code)
-{
-	if (likely(!error_code))
-		return emulate_privileged(v);
-	return (error_code & (ERROR_EXTERNAL | ERROR_IDT)) == ERROR_IDT && emulate_int(v);
-}
+/* --- the prefix that forces emulation --------------------------------------------------------------------------------- */
 
 /* ud2, "xen", cpuid: the first byte lowest. */
 #define FORCED_CPUID 0xa20f6e65780b0full
 #define FORCED_LENGTH 7
-
-static __attribute__((noinline)) void forced_cpuid(struct vcpu *v)
-{
-	do_cpuid(v);
-	done(v, FORCED_LENGTH);
-}
 
 /* The eight bytes reach into a page that is not there. */
 static __attribute__((noinline)) void emulate_ud_at_page_end(struct vcpu *v)
@@ -606,9 +609,9 @@ static __attribute__((noinline)) void emulate_ud_at_page_end(struct vcpu *v)
 	u64 forced = FORCED_CPUID;
 
 	if (guest_fetch(v->regs.rip, bytes) == FORCED_LENGTH && !memcmp(bytes, &forced, FORCED_LENGTH))
-		forced_cpuid(v);
+		insn_cpuid(v, FORCED_LENGTH);
 	else
-		bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+		bounce_plain(v, VECTOR_UD);
 }
 
 /*
@@ -623,9 +626,9 @@ void emulate_ud(struct vcpu *v)
 	raw_get_u64(word, v->regs.rip, fault);
 	user_access_end();
 	if (unlikely(word << 8 == FORCED_CPUID << 8))
-		forced_cpuid(v);
+		insn_cpuid(v, FORCED_LENGTH);
 	else
-		bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+		bounce_plain(v, VECTOR_UD);
 	return;
 fault:
 	user_access_end();

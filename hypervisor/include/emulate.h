@@ -17,10 +17,11 @@
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
 
 /*
- * A #GP raised by the guest, in kernel or user mode, with its frame in v->regs. True: done; rip has moved on, or a
- * fault of the emulated instruction was bounced. False: the fault is the guest's, to be bounced as it came.
+ * A #GP raised by the guest, in kernel or user mode, with its frame in v->regs. Error code 0: true: done; rip has moved
+ * on, or a fault of the emulated instruction was bounced. False: the fault is the guest's, to be bounced as it came.
  */
-bool emulate_gp(struct vcpu *v, u64 error_code);
+bool emulate_gp(struct vcpu *v);
+void emulate_int(struct vcpu *v, u64 error_code);	/* error code not 0: INT n, or bounced */
 void emulate_ud(struct vcpu *v);	/* #UD: the prefix that forces emulation, or bounced */
 
 /* The cheap question before emulate_ud(): do the bytes at rip begin with the forced-emulation prefix, as far as they can be read? */

@@ -54,8 +54,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (data[0] & 0x20) {
 		emulate_ud(&host_vcpu);
 		handled = true;
+	} else if (data[0] & 0x40) {
+		emulate_int(&host_vcpu, 0x10a);
+		handled = true;
 	} else {
-		handled = emulate_gp(&host_vcpu, data[0] & 0x40 ? 0x10a : 0);
+		handled = emulate_gp(&host_vcpu);
 	}
 	CHECK(handled || (!seen.exceptions && !memcmp(&before, &host_vcpu.regs, sizeof(before))));
 	CHECK(host_vcpu.regs.rip - before.rip <= INSN_MAX);

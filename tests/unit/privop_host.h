@@ -132,6 +132,7 @@ void bounce_exception(struct vcpu *v, int vector, u64 error_code)
 	seen.rip = v->regs.rip;
 }
 
+void bounce_plain(struct vcpu *v, unsigned vector) { bounce_exception(v, vector, NO_ERROR_CODE); }
 void bounce_gp(struct vcpu *v, u64 error_code) { bounce_exception(v, 13, error_code); }
 
 void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code)

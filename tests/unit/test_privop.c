@@ -22,7 +22,7 @@ static bool run_at(u64 at, const char *bytes, size_t length)
 {
 	memcpy(&guest.memory[at - GUEST_START], bytes, length);
 	r->rip = at;
-	return emulate_gp(v, 0);
+	return emulate_gp(v);
 }
 
 #define RUN(bytes) run_at(GUEST_START, bytes, sizeof(bytes) - 1)
@@ -297,32 +297,35 @@ static void the_prefix_forces_cpuid(void **state)
 static void software_interrupts_go_by_the_bytes(void **state)
 {
 	memcpy(guest.memory, "\xcd\x21", 2);
-	assert_true(emulate_gp(v, 0x42 * 8 + 2));	/* no gate: the guest's #GP, with the right code */
+	emulate_int(v, 0x42 * 8 + 2);	/* no gate: the guest's #GP, with the right code */
 	assert_int_equal(seen.vector, 13);
 	assert_int_equal(seen.error_code, 0x21 * 8 + 2);
 	assert_int_equal(seen.rip, GUEST_START);
 	v->trap_address[0x21] = 0x1000;
 	v->trap_flags[0x21] = 1;
-	assert_true(emulate_gp(v, 0x42 * 8 + 2));
+	emulate_int(v, 0x42 * 8 + 2);
 	assert_int_equal(seen.vector, 0x21);
 	assert_true(seen.error_code == NO_ERROR_CODE);
 	assert_int_equal(seen.rip, GUEST_START + 2);
 	v->kernel_mode = false;
 	r->rip = GUEST_START;
-	assert_true(emulate_gp(v, 0x42 * 8 + 2));	/* user mode needs 3 */
+	emulate_int(v, 0x42 * 8 + 2);	/* user mode needs 3 */
 	assert_int_equal(seen.vector, 13);
 	v->trap_flags[0x21] = 3 | 4;
-	assert_true(emulate_gp(v, 0x42 * 8 + 2));
+	emulate_int(v, 0x42 * 8 + 2);
 	assert_int_equal(seen.vector, 0x21);
 	memcpy(guest.memory, "\x66\xcd\x21", 3);
 	r->rip = GUEST_START;
-	assert_true(emulate_gp(v, 2));
+	emulate_int(v, 2);
 	assert_int_equal(seen.rip, GUEST_START + 3);
 	memcpy(guest.memory, "\x90\x90", 2);
 	r->rip = GUEST_START;
-	assert_false(emulate_gp(v, 2));
-	assert_false(emulate_gp(v, 0x18));		/* a selector's */
-	assert_false(emulate_gp(v, 3));
+	for (u64 code = 2; code < 0x20; code += 11) {	/* no INT there; two of a selector, one of an interrupt */
+		emulate_int(v, code);
+		assert_int_equal(seen.vector, 13);
+		assert_int_equal(seen.error_code, code);
+		assert_int_equal(seen.rip, GUEST_START);
+	}
 }
 
 static void code_of_other_segments(void **state)
@@ -341,7 +344,7 @@ static void code_of_other_segments(void **state)
 	gdt[5] = 0x40cffb000000ffff;		/* base 0x40000000 */
 	memcpy(guest.memory, "\xfb", 1);
 	r->rip = 0;
-	assert_true(emulate_gp(v, 0));
+	assert_true(emulate_gp(v));
 	assert_int_equal(r->rip, 1);
 }
 
