@@ -119,7 +119,7 @@ bounce_from_user(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra
 	push_frame(v, handler, mask_events, extra, extras, v->kernel_sp, v->regs.cs);
 }
 
-static void bounce(struct vcpu *v, u64 handler, bool mask_events)
+static inline __attribute__((always_inline)) void bounce(struct vcpu *v, u64 handler, bool mask_events)
 {
 	if (v->kernel_mode)
 		bounce_from_kernel(v, handler, mask_events, NULL, 0);
@@ -203,27 +203,38 @@ void trap_int80(struct vcpu *v)
 	}
 }
 
-enum { FROM_SYSCALL, FROM_SYSCALL32, FROM_SYSENTER };
 #define SYSCALL_LENGTH 2
 
-/*
- * SYSCALL or SYSENTER in user mode. Without a callback the guest sees what a CPU without the instruction does. (A guest
- * kernel's compatibility-mode SYSCALL does not get here: entry is by mode.)
- */
-void bounce_syscall(struct vcpu *v, int kind)
+static inline __attribute__((always_inline)) void user_syscall(struct vcpu *v, const struct callback *callback)
 {
-	const struct callback *callback = kind == FROM_SYSCALL ? &v->syscall :
-					  kind == FROM_SYSCALL32 ? &v->syscall32 : &v->sysenter;
-
+	v->regs.rflags &= ~FLAGS_DF;
 	if (likely(callback->address)) {
-		v->regs.rflags &= ~FLAGS_DF;
 		bounce_from_user(v, callback->address, callback->mask_events, NULL, 0);
-	} else if (kind == FROM_SYSENTER) {
-		bounce_gp(v, 0);
-	} else {
+	} else {	/* as on a CPU without the instruction */
 		v->regs.rip -= SYSCALL_LENGTH;
 		bounce_plain(v, VECTOR_UD);
 	}
+}
+
+/* SYSCALL in user mode. */
+void bounce_syscall(struct vcpu *v)
+{
+	user_syscall(v, &v->syscall);
+}
+
+void bounce_syscall32(struct vcpu *v)
+{
+	user_syscall(v, &v->syscall32);
+}
+
+/* SYSENTER in either mode. */
+void bounce_sysenter(struct vcpu *v)
+{
+	v->regs.rflags &= ~FLAGS_DF;
+	if (v->sysenter.address)
+		bounce(v, v->sysenter.address, v->sysenter.mask_events);
+	else
+		bounce_gp(v, 0);
 }
 
 static void nmi_done(struct vcpu *v)

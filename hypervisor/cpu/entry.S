@@ -168,8 +168,10 @@ hypercall_upcall:
 	COMPLETE_HYPERCALL_FRAME
 partial_upcall:
 	lea	-VCPU_REGS(%rsp), %rdi
-	call	bounce_upcall
-	jmp	return_partial
+	call	bounce_upcall	/* masks further ones */
+	cmpl	$0, V_work(%rsp)
+	jne	partial_slow_exit
+	jmp	restore_partial
 
 hypercall_slow_exit:
 	COMPLETE_HYPERCALL_FRAME
@@ -188,6 +190,7 @@ hypercall_iret:
 	call	guest_iret
 return_partial:
 	CHECK_WORK partial_slow_exit, partial_upcall
+restore_partial:
 	RESTORE_ARGUMENTS
 	mov	R_rax(%rsp), %rax
 	mov	R_rcx(%rsp), %rcx
@@ -199,7 +202,7 @@ iret_partial:
 	iretq
 
 /* Guest user mode: bounced to a callback. Compatibility mode has an entry of its own; a kernel's is a hypercall there too. */
-	.macro USER_SYSCALL kind, cs
+	.macro USER_SYSCALL bounce, cs
 	push	%r11
 	sub	$R_rflags, %rsp
 	movq	$FLAT_KERNEL_SS, R_ss(%rsp)
@@ -208,22 +211,21 @@ iret_partial:
 	SAVE_ARGUMENTS
 	SAVE_SCRATCH
 	lea	-VCPU_REGS(%rsp), %rdi
-	mov	$\kind, %esi
-	call	bounce_syscall
+	call	\bounce
 	jmp	return_partial
 	.endm
 
 	.globl	entry_user_syscall
 	.balign	16
 entry_user_syscall:
-	USER_SYSCALL 0, 0xe033
+	USER_SYSCALL bounce_syscall, 0xe033
 
 	.globl	entry_syscall32
 	.balign	16
 entry_syscall32:
 	cmpb	$0, V_kernel_mode - R_rsp(%rsp)
 	jne	entry_hypercall
-	USER_SYSCALL 1, 0xe023
+	USER_SYSCALL bounce_syscall32, 0xe023
 
 /* SYSENTER saves nothing: the flags are those found here, and NT goes, or the next IRET would fault. */
 	.globl	entry_user_sysenter
@@ -243,8 +245,7 @@ entry_user_sysenter:
 	cld
 	CLAC
 	lea	-VCPU_REGS(%rsp), %rdi
-	mov	$2, %esi
-	call	bounce_syscall
+	call	bounce_sysenter
 	jmp	return_partial
 
 /* --- exceptions -------------------------------------------------------------------------------------- */

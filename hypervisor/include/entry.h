@@ -40,7 +40,9 @@ void exit_work(struct vcpu *v);
 /* --- cpu/bounce.c --------------------------------------------------------------------------------- */
 void bounce_plain(struct vcpu *v, unsigned vector);	/* bounce_exception() without and with an error code */
 void bounce_error(struct vcpu *v, unsigned vector, u64 error_code);
-void bounce_syscall(struct vcpu *v, int kind);
+void bounce_syscall(struct vcpu *v);
+void bounce_syscall32(struct vcpu *v);
+void bounce_sysenter(struct vcpu *v);
 void bounce_upcall(struct vcpu *v);
 void bounce_nmi(struct vcpu *v);
 void bounce_failsafe(struct vcpu *v);
