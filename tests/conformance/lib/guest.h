@@ -227,6 +227,11 @@ int64_t evtchn_loop(uint32_t *peer);
 
 /* Nanoseconds of system time by vcpu_info's clock. */
 uint64_t system_time(void);
+/*
+ * For a promise about short times: the host may stop the whole machine between two steps, so it is
+ * tried up to five times, and kept if it is kept once.
+ */
+bool in_some_try(bool (*try)(void));
 
 /* --- memory (pages.c) ------------------------------------------------------ */
 

@@ -29,3 +29,11 @@ uint64_t system_time(void)
 	delta = shift >= 0 ? delta << shift : delta >> -shift;
 	return base + (uint64_t)(((unsigned __int128)delta * mul) >> 32);
 }
+
+bool in_some_try(bool (*try)(void))
+{
+	for (int i = 0; i < 5; i++)
+		if (try())
+			return true;
+	return false;
+}
