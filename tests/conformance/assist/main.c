@@ -37,7 +37,8 @@ void test_main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		all = all && enable(bad[i]) == -EINVAL;
 	check("ASSIST-3", all, "other types are -EINVAL");
-	check_eq("ASSIST-4", hypercall(vm_assist, 2, VMASST_TYPE_writable_pagetables), -ENOSYS, "a third command");
+	check_eq("ASSIST-4", hypercall(vm_assist, 2, VMASST_TYPE_writable_pagetables), -ENOSYS,
+		 "a third command");
 	enable(VMASST_TYPE_pae_extended_cr3);
 	enable(VMASST_TYPE_pae_extended_cr3);
 	disable(VMASST_TYPE_pae_extended_cr3);

@@ -9,8 +9,8 @@
 static void registers(void)
 {
 	struct entry_state *s = &entry_state;
-	uint64_t others = s->rax | s->rbx | s->rcx | s->rdx | s->rdi | s->rbp | s->r8 | s->r9 | s->r10 | s->r11 |
-			  s->r12 | s->r13 | s->r14 | s->r15;
+	uint64_t others = s->rax | s->rbx | s->rcx | s->rdx | s->rdi | s->rbp | s->r8 | s->r9 | s->r10 |
+			  s->r11 | s->r12 | s->r13 | s->r14 | s->r15;
 
 	check_eq("ENTRY-1", s->rsi, (uint64_t)start_info, "rsi is the address of start_info");
 	check_eq("ENTRY-2", others, 0, "all other general registers are 0");
@@ -26,21 +26,28 @@ static void stack(void)
 {
 	struct attempt a = attempt_write((void *)(entry_state.rsp - 8), 1);
 
-	check("ENTRY-7", a.vector == NO_TRAP && (entry_state.rsp & 15) == 0, "below rsp there is a writable stack");
+	check("ENTRY-7", a.vector == NO_TRAP && (entry_state.rsp & 15) == 0,
+	      "below rsp there is a writable stack");
 }
 
 static void start_info_fields(void)
 {
-	check("ENTRY-8", strncmp(start_info->magic, "xen-3.0-x86_64", 32) == 0, "start_info.magic names the interface");
-	check("ENTRY-9", (start_info->flags & (SIF_PRIVILEGED | SIF_INITDOMAIN)) == (SIF_PRIVILEGED | SIF_INITDOMAIN),
+	check("ENTRY-8", strncmp(start_info->magic, "xen-3.0-x86_64", 32) == 0,
+	      "start_info.magic names the interface");
+	check("ENTRY-9",
+	      (start_info->flags & (SIF_PRIVILEGED | SIF_INITDOMAIN)) ==
+		      (SIF_PRIVILEGED | SIF_INITDOMAIN),
 	      "domain 0 finds SIF_PRIVILEGED and SIF_INITDOMAIN");
 	check("ENTRY-10", start_info->nr_pages >= 16384 && start_info->nr_pages <= 32768,
 	      "nr_pages is what dom0_mem=128M says, or a little less (%lu)", start_info->nr_pages);
 	check("ENTRY-11", start_info->shared_info != 0 && (start_info->shared_info & 4095) == 0,
 	      "shared_info is the machine address of a page");
-	check("ENTRY-12", start_info->store_mfn == 0 && start_info->store_evtchn == 0, "domain 0 has no xenstore ring");
-	check("ENTRY-13", start_info->mod_len == 0 && start_info->mod_start == 0, "without a ramdisk mod_start and mod_len are 0");
-	check("ENTRY-14", start_info->cmd_line[MAX_GUEST_CMDLINE - 1] == 0, "cmd_line ends within its field");
+	check("ENTRY-12", start_info->store_mfn == 0 && start_info->store_evtchn == 0,
+	      "domain 0 has no xenstore ring");
+	check("ENTRY-13", start_info->mod_len == 0 && start_info->mod_start == 0,
+	      "without a ramdisk mod_start and mod_len are 0");
+	check("ENTRY-14", start_info->cmd_line[MAX_GUEST_CMDLINE - 1] == 0,
+	      "cmd_line ends within its field");
 }
 
 static uint64_t read_cr3(uint64_t unused)
@@ -64,12 +71,15 @@ static void page_tables(void)
 {
 	struct attempt a = attempt(read_cr3, 0);
 
-	check("ENTRY-15", a.vector == NO_TRAP && a.value >> PAGE_SHIFT == boot_l4_mfn(), "cr3 is the frame at pt_base");
+	check("ENTRY-15", a.vector == NO_TRAP && a.value >> PAGE_SHIFT == boot_l4_mfn(),
+	      "cr3 is the frame at pt_base");
 	check("ENTRY-16", start_info->nr_pt_frames >= 4 && tables_readonly(),
 	      "the nr_pt_frames tables from pt_base on are mapped read-only");
 	a = attempt_write((void *)start_info->pt_base, 0);
-	check("ENTRY-17", a.vector == VECTOR_PF && a.regs.error_code == 3, "a store to the boot L4 is a page fault");
-	check_eq("ENTRY-18", mmuext(MMUEXT_PIN_L4_TABLE, boot_l4_mfn(), 0), -EINVAL, "the boot L4 is pinned already");
+	check("ENTRY-17", a.vector == VECTOR_PF && a.regs.error_code == 3,
+	      "a store to the boot L4 is a page fault");
+	check_eq("ENTRY-18", mmuext(MMUEXT_PIN_L4_TABLE, boot_l4_mfn(), 0), -EINVAL,
+		 "the boot L4 is pinned already");
 }
 
 /* The linear boot mapping: every page of the image and 512 KiB behind the stack. */
@@ -83,12 +93,15 @@ static void boot_mapping(void)
 
 		if (va == (uint64_t)shared_info)
 			continue;
-		linear = linear && pte && (*pte & PTE_PRESENT) && m2p((*pte & PTE_ADDR_MASK) >> PAGE_SHIFT) == (va - VIRT_BASE) >> PAGE_SHIFT;
+		linear = linear && pte && (*pte & PTE_PRESENT) &&
+			 m2p((*pte & PTE_ADDR_MASK) >> PAGE_SHIFT) == (va - VIRT_BASE) >> PAGE_SHIFT;
 	}
 	writable = attempt_write((void *)(end - 8), 1).vector == NO_TRAP;
 	check("ENTRY-19", linear, "the boot mapping is linear: va - VIRT_BASE is the pfn");
 	check("ENTRY-20", writable, "512 KiB behind the stack are mapped read-write");
-	check("ENTRY-21", start_info->mfn_list > (uint64_t)image_end - 4096 && start_info->mfn_list < (uint64_t)start_info,
+	check("ENTRY-21",
+	      start_info->mfn_list > (uint64_t)image_end - 4096 &&
+		      start_info->mfn_list < (uint64_t)start_info,
 	      "the p2m list lies behind the image, start_info behind it");
 }
 

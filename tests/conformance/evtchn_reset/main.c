@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* EVTCHNOP_reset closes every port of a domain. And the FIFO ABI's calls while the two-level ABI is in force. */
+/* EVTCHNOP_reset closes every port of a domain. And the FIFO ABI's calls while the two-level ABI is in
+ * force. */
 #include "guest.h"
 
 static int64_t reset(uint16_t dom)
@@ -21,14 +22,17 @@ static void fifo_calls(void)
 	struct evtchn_expand_array expand = { .array_gfn = mfn_of(page_alloc()) };
 	struct evtchn_set_priority priority = { .port = (uint32_t)evtchn_bind_ipi(0), .priority = 3 };
 
-	check_eq("FIFO-2L-1", hypercall(event_channel_op, EVTCHNOP_expand_array, &expand), -EOPNOTSUPP, "expand_array is refused");
-	check_eq("FIFO-2L-2", hypercall(event_channel_op, EVTCHNOP_set_priority, &priority), -ENOSYS, "set_priority is refused");
+	check_eq("FIFO-2L-1", hypercall(event_channel_op, EVTCHNOP_expand_array, &expand), -EOPNOTSUPP,
+		 "expand_array is refused");
+	check_eq("FIFO-2L-2", hypercall(event_channel_op, EVTCHNOP_set_priority, &priority), -ENOSYS,
+		 "set_priority is refused");
 	evtchn_close(priority.port);
 }
 
 void test_main(void)
 {
-	int64_t first = evtchn_bind_ipi(0), virq = evtchn_bind_virq(VIRQ_DEBUG, 0), unbound = evtchn_alloc_unbound(DOMID_SELF, 7);
+	int64_t first = evtchn_bind_ipi(0), virq = evtchn_bind_virq(VIRQ_DEBUG, 0),
+		unbound = evtchn_alloc_unbound(DOMID_SELF, 7);
 	bool closed = true, quiet = true;
 
 	fifo_calls();

@@ -24,7 +24,9 @@ static void raise(uint32_t port)
 {
 	quiet();
 	evtchn_send(port);
-	check("EVTCHN-2L-1", port_pending(port) && vcpu_info->evtchn_pending_sel == 1 && vcpu_info->evtchn_upcall_pending == 1,
+	check("EVTCHN-2L-1",
+	      port_pending(port) && vcpu_info->evtchn_pending_sel == 1 &&
+		      vcpu_info->evtchn_upcall_pending == 1,
 	      "unmasked: pending, selector, upcall_pending");
 	vcpu_info->evtchn_pending_sel = 0;
 	vcpu_info->evtchn_upcall_pending = 0;
@@ -34,33 +36,42 @@ static void raise(uint32_t port)
 	quiet();
 	port_mask(port, true);
 	evtchn_send(port);
-	check("EVTCHN-2L-2", port_pending(port) && vcpu_info->evtchn_pending_sel == 0 && vcpu_info->evtchn_upcall_pending == 0,
+	check("EVTCHN-2L-2",
+	      port_pending(port) && vcpu_info->evtchn_pending_sel == 0 &&
+		      vcpu_info->evtchn_upcall_pending == 0,
 	      "masked: only pending");
 	port_mask(port, false);
 	quiet();
 	evtchn_send(port);
 	hypercall(xen_version, 0);
 	hypercall(sched_op, SCHEDOP_yield, 0);
-	check("EVTCHN-2L-6", vcpu_info->evtchn_upcall_pending == 1, "upcall_pending stays until the guest clears it");
+	check("EVTCHN-2L-6", vcpu_info->evtchn_upcall_pending == 1,
+	      "upcall_pending stays until the guest clears it");
 }
 
 static void unmasking(uint32_t port)
 {
 	quiet();
 	port_mask(port, true);
-	check("EVTCHN-UNMASK-1", unmask(port) == 0 && !(shared_info->evtchn_mask[port / 64] >> (port % 64) & 1) &&
-	      vcpu_info->evtchn_pending_sel == 0 && vcpu_info->evtchn_upcall_pending == 0, "not pending: the mask bit only");
+	check("EVTCHN-UNMASK-1",
+	      unmask(port) == 0 && !(shared_info->evtchn_mask[port / 64] >> (port % 64) & 1) &&
+		      vcpu_info->evtchn_pending_sel == 0 && vcpu_info->evtchn_upcall_pending == 0,
+	      "not pending: the mask bit only");
 	port_mask(port, true);
 	evtchn_send(port);
-	check("EVTCHN-UNMASK-2", unmask(port) == 0 && vcpu_info->evtchn_pending_sel == 1 && vcpu_info->evtchn_upcall_pending == 1,
+	check("EVTCHN-UNMASK-2",
+	      unmask(port) == 0 && vcpu_info->evtchn_pending_sel == 1 &&
+		      vcpu_info->evtchn_upcall_pending == 1,
 	      "pending: as a fresh event");
 	check("EVTCHN-UNMASK-4", port_pending(port), "the pending bit stays");
 	vcpu_info->evtchn_pending_sel = 0;
 	vcpu_info->evtchn_upcall_pending = 0;
 	unmask(port);
-	check("EVTCHN-UNMASK-5", vcpu_info->evtchn_pending_sel == 0 && vcpu_info->evtchn_upcall_pending == 0,
+	check("EVTCHN-UNMASK-5",
+	      vcpu_info->evtchn_pending_sel == 0 && vcpu_info->evtchn_upcall_pending == 0,
 	      "a port that is not masked raises nothing");
-	check("EVTCHN-UNMASK-3", unmask(4096) == -EINVAL && unmask(~0U) == -EINVAL, "ports out of range");
+	check("EVTCHN-UNMASK-3", unmask(4096) == -EINVAL && unmask(~0U) == -EINVAL,
+	      "ports out of range");
 }
 
 /* Ports until one is in the second word. */
@@ -73,7 +84,8 @@ static void second_word(void)
 	while (port > 0 && port < 64);
 	quiet();
 	evtchn_send((uint32_t)port);
-	check("EVTCHN-2L-5", port == 64 && vcpu_info->evtchn_pending_sel == 2 && shared_info->evtchn_pending[1] == 1,
+	check("EVTCHN-2L-5",
+	      port == 64 && vcpu_info->evtchn_pending_sel == 2 && shared_info->evtchn_pending[1] == 1,
 	      "port 64 is bit 0 of word 1");
 }
 
@@ -86,7 +98,8 @@ static void coalescing(uint32_t port)
 	evtchn_send(port);
 	deliver_events();
 	mask_upcalls(true);
-	check_eq("EVTCHN-SEND-7", event_count[port], 1, "two sends before the guest looks are one event");
+	check_eq("EVTCHN-SEND-7", event_count[port], 1,
+		 "two sends before the guest looks are one event");
 }
 
 void test_main(void)

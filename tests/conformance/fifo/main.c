@@ -55,30 +55,48 @@ static void before_the_switch(const void *page)
 {
 	uint8_t bits;
 
-	check_eq("FIFO-INIT-1", init(mfn_of(page), 0, 1000, &bits), -ENOENT, "a vCPU that does not exist");
-	check_eq("FIFO-INIT-2", init(mfn_of(page), 4, 0, &bits), -EINVAL, "an offset that is not a multiple of 8");
-	check("FIFO-INIT-3", init(mfn_of(page), 4096 - 64, 0, &bits) == -EINVAL && init(mfn_of(page), 0xfffffff8, 0, &bits) == -EINVAL,
+	check_eq("FIFO-INIT-1", init(mfn_of(page), 0, 1000, &bits), -ENOENT,
+		 "a vCPU that does not exist");
+	check_eq("FIFO-INIT-2", init(mfn_of(page), 4, 0, &bits), -EINVAL,
+		 "an offset that is not a multiple of 8");
+	check("FIFO-INIT-3",
+	      init(mfn_of(page), 4096 - 64, 0, &bits) == -EINVAL &&
+		      init(mfn_of(page), 0xfffffff8, 0, &bits) == -EINVAL,
 	      "a block that would leave its page");
-	check("FIFO-INIT-4", init(0xffffffffff, 0, 0, &bits) == -EINVAL && init(boot_l4_mfn(), 0, 0, &bits) == -EINVAL,
+	check("FIFO-INIT-4",
+	      init(0xffffffffff, 0, 0, &bits) == -EINVAL && init(boot_l4_mfn(), 0, 0, &bits) == -EINVAL,
 	      "a frame that does not exist, a page table");
-	check_eq("FIFO-INIT-7", expand(mfn_of(page)), -EOPNOTSUPP, "the domain is still in the two-level ABI");
+	check_eq("FIFO-INIT-7", expand(mfn_of(page)), -EOPNOTSUPP,
+		 "the domain is still in the two-level ABI");
 }
 
 static void queues(uint32_t a, uint32_t b)
 {
 	drain();
 	evtchn_send(a);
-	check("FIFO-EVENT-1", (words[a] & (PENDING | LINKED)) == (PENDING | LINKED) && vcpu_info->evtchn_upcall_pending == 1,
+	check("FIFO-EVENT-1",
+	      (words[a] & (PENDING | LINKED)) == (PENDING | LINKED) &&
+		      vcpu_info->evtchn_upcall_pending == 1,
 	      "an event: PENDING, LINKED, ready, upcall_pending");
-	check("FIFO-EVENT-2", block->head[EVTCHN_FIFO_PRIORITY_DEFAULT] == a && block->ready == 1 << EVTCHN_FIFO_PRIORITY_DEFAULT,
+	check("FIFO-EVENT-2",
+	      block->head[EVTCHN_FIFO_PRIORITY_DEFAULT] == a &&
+		      block->ready == 1 << EVTCHN_FIFO_PRIORITY_DEFAULT,
 	      "it is in queue 7");
 	evtchn_send(b);
-	check("FIFO-EVENT-3", block->head[7] == a && (words[a] & EVTCHN_FIFO_LINK_MASK) == b && (words[b] & LINKED), "another is linked behind it");
+	check("FIFO-EVENT-3",
+	      block->head[7] == a && (words[a] & EVTCHN_FIFO_LINK_MASK) == b && (words[b] & LINKED),
+	      "another is linked behind it");
 	evtchn_send(a);
-	check("FIFO-EVENT-6", (words[a] & EVTCHN_FIFO_LINK_MASK) == b && (words[b] & EVTCHN_FIFO_LINK_MASK) == 0, "a linked port is not linked again");
+	check("FIFO-EVENT-6",
+	      (words[a] & EVTCHN_FIFO_LINK_MASK) == b && (words[b] & EVTCHN_FIFO_LINK_MASK) == 0,
+	      "a linked port is not linked again");
 	drain();
-	check("FIFO-PRIORITY-1", set_priority(a, 2) == 0 && evtchn_send(a) == 0 && block->head[2] == a && (block->ready & 4), "queue 2");
-	check("FIFO-PRIORITY-2", set_priority(a, 16) == -EINVAL && set_priority(a, ~0U) == -EINVAL, "there is no queue 16");
+	check("FIFO-PRIORITY-1",
+	      set_priority(a, 2) == 0 && evtchn_send(a) == 0 && block->head[2] == a &&
+		      (block->ready & 4),
+	      "queue 2");
+	check("FIFO-PRIORITY-2", set_priority(a, 16) == -EINVAL && set_priority(a, ~0U) == -EINVAL,
+	      "there is no queue 16");
 	check_eq("FIFO-PRIORITY-3", set_priority(0x7fffffff, 7), -EINVAL, "a port out of range");
 	drain();
 }
@@ -86,17 +104,23 @@ static void queues(uint32_t a, uint32_t b)
 static void masking(uint32_t port)
 {
 	struct evtchn_unmask unmask = { .port = port };
-	struct sched_poll poll = { .ports = (uint64_t)&port, .nr_ports = 1, .timeout = system_time() + 10000000000 };
+	struct sched_poll poll = { .ports = (uint64_t)&port,
+				   .nr_ports = 1,
+				   .timeout = system_time() + 10000000000 };
 	uint64_t start = system_time();
 	int64_t r;
 
 	words[port] |= MASKED;
 	evtchn_send(port);
-	check("FIFO-EVENT-4", (words[port] & (PENDING | LINKED)) == PENDING && block->ready == 0, "masked: PENDING only");
+	check("FIFO-EVENT-4", (words[port] & (PENDING | LINKED)) == PENDING && block->ready == 0,
+	      "masked: PENDING only");
 	r = hypercall(sched_op, SCHEDOP_poll, &poll);
 	check("FIFO-EVENT-7", r == 0 && system_time() < start + 5000000000, "poll of a pending port");
 	r = hypercall(event_channel_op, EVTCHNOP_unmask, &unmask);
-	check("FIFO-EVENT-5", r == 0 && (words[port] & (PENDING | LINKED | MASKED)) == (PENDING | LINKED) && block->ready, "unmask links it");
+	check("FIFO-EVENT-5",
+	      r == 0 && (words[port] & (PENDING | LINKED | MASKED)) == (PENDING | LINKED) &&
+		      block->ready,
+	      "unmask links it");
 	drain();
 }
 
@@ -129,16 +153,22 @@ void test_main(void)
 	evtchn_send(early);
 	block = (struct evtchn_fifo_control_block *)((uint8_t *)control + 0x40);
 	r = init(mfn_of(control), 0x40, 0, &bits);
-	check("FIFO-INIT-5", r == 0 && bits == EVTCHN_FIFO_LINK_BITS, "the domain switches; link_bits is 17");
-	check_eq("FIFO-INIT-6", init(mfn_of(control), 0x400, 0, &bits), -EINVAL, "a vCPU has one control block");
-	check("FIFO-ARRAY-2", expand(0xffffffffff) == -EINVAL && expand(boot_l4_mfn()) == -EINVAL, "a frame that does not exist, a page table");
-	check_eq("FIFO-ARRAY-1", expand(mfn_of((void *)(uint64_t)words)), 0, "the array gets its first page");
+	check("FIFO-INIT-5", r == 0 && bits == EVTCHN_FIFO_LINK_BITS,
+	      "the domain switches; link_bits is 17");
+	check_eq("FIFO-INIT-6", init(mfn_of(control), 0x400, 0, &bits), -EINVAL,
+		 "a vCPU has one control block");
+	check("FIFO-ARRAY-2", expand(0xffffffffff) == -EINVAL && expand(boot_l4_mfn()) == -EINVAL,
+	      "a frame that does not exist, a page table");
+	check_eq("FIFO-ARRAY-1", expand(mfn_of((void *)(uint64_t)words)), 0,
+		 "the array gets its first page");
 	check("FIFO-ARRAY-3", words[early] & PENDING, "a port that was pending at the switch is still");
 	a = (uint32_t)evtchn_bind_ipi(0);
 	b = (uint32_t)evtchn_bind_ipi(0);
 	queues(a, b);
 	masking(a);
 	delivery(a);
-	check("FIFO-EVENT-10", hypercall(event_channel_op, EVTCHNOP_reset, &reset) == 0 && expand(mfn_of(control)) == -EOPNOTSUPP,
+	check("FIFO-EVENT-10",
+	      hypercall(event_channel_op, EVTCHNOP_reset, &reset) == 0 &&
+		      expand(mfn_of(control)) == -EOPNOTSUPP,
 	      "reset goes back to the two-level ABI");
 }

@@ -29,17 +29,21 @@ static void traps(void)
 
 	check("FPU-1", r == 0 && ts(), "fpu_taskswitch(1) sets TS");
 	a = attempt(x87, 0);
-	check("FPU-2", a.vector == VECTOR_NM && a.regs.rip == (uint64_t)x87_here, "an x87 instruction is #NM");
-	check("FPU-4", !ts() && attempt(x87, 0).value == 7, "TS is then clear, and the instruction works");
+	check("FPU-2", a.vector == VECTOR_NM && a.regs.rip == (uint64_t)x87_here,
+	      "an x87 instruction is #NM");
+	check("FPU-4", !ts() && attempt(x87, 0).value == 7,
+	      "TS is then clear, and the instruction works");
 	hypercall(fpu_taskswitch, 1);
 	check_eq("FPU-3", attempt(sse, 0).vector, VECTOR_NM, "an SSE instruction is #NM");
 	hypercall(fpu_taskswitch, 1);
 	r = hypercall(fpu_taskswitch, 0);
-	check("FPU-5", r == 0 && !ts() && attempt(x87, 0).vector == NO_TRAP, "fpu_taskswitch(0) clears TS");
+	check("FPU-5", r == 0 && !ts() && attempt(x87, 0).vector == NO_TRAP,
+	      "fpu_taskswitch(0) clears TS");
 	hypercall(fpu_taskswitch, 1);
 	check("FPU-6", attempt(clts, 0).vector == NO_TRAP && !ts(), "CLTS clears TS");
 	attempt(write_cr0, 0x80050033 | CR0_TS);
-	check("FPU-7", ts() && attempt(write_cr0, 0x80050033).vector == NO_TRAP && !ts(), "MOV to CR0 sets and clears TS");
+	check("FPU-7", ts() && attempt(write_cr0, 0x80050033).vector == NO_TRAP && !ts(),
+	      "MOV to CR0 sets and clears TS");
 }
 
 /* Registers set, TS set, a trap on the way, registers read back. */
@@ -63,7 +67,8 @@ static void contents(void)
 	trap_hook = on_nm;
 	__asm__ volatile("fxsave %0; fninit" : "=m"(after) : : "memory");
 	trap_hook = NULL;
-	check("FPU-8", handled && memcmp(before + 32, after + 32, 384) == 0, "registers survive TS and its trap");
+	check("FPU-8", handled && memcmp(before + 32, after + 32, 384) == 0,
+	      "registers survive TS and its trap");
 }
 
 void test_main(void)

@@ -25,7 +25,10 @@ static void map_last_page(const void *code)
 
 static uint64_t call_with_rax_17(uint64_t address)
 {
-	__asm__ volatile("mov $17, %%eax; xor %%edi, %%edi; xor %%esi, %%esi; jmp *%0" : : "r"(address) : "rax", "rdi", "rsi");
+	__asm__ volatile("mov $17, %%eax; xor %%edi, %%edi; xor %%esi, %%esi; jmp *%0"
+			 :
+			 : "r"(address)
+			 : "rax", "rdi", "rsi");
 	return 0;
 }
 
@@ -48,9 +51,11 @@ static uint64_t iret_to(uint64_t frame)
 void test_main(void)
 {
 	uint8_t *code = page_alloc();
-	struct iret_context frame = { .flags = VGCF_in_syscall, .rip = END, .cs = KERNEL_CS, .rflags = 2, .ss = USER_SS };
+	struct iret_context frame = {
+		.flags = VGCF_in_syscall, .rip = END, .cs = KERNEL_CS, .rflags = 2, .ss = USER_SS
+	};
 	static uint8_t stack[4096];
-	struct user_frame user = user_frame_for((uint64_t (*)(uint64_t))END);
+	struct user_frame user = user_frame_for((uint64_t(*)(uint64_t))END);
 	struct attempt a;
 
 	memset(code, 0x90, PAGE_SIZE);
@@ -58,13 +63,15 @@ void test_main(void)
 	code[PAGE_SIZE - 1] = 0x05;
 	map_last_page(code);
 	a = attempt(call_with_rax_17, END - 2);
-	check("SAFE-18", is_refused(a) || a.vector == VECTOR_PF, "a hypercall at the very end of the lower half: an exception behind it (vector %d)",
+	check("SAFE-18", is_refused(a) || a.vector == VECTOR_PF,
+	      "a hypercall at the very end of the lower half: an exception behind it (vector %d)",
 	      a.vector);
 	trap_hook = resume;
-	a = run_user((uint64_t (*)(uint64_t))(END - 2), 0);
-	check("SAFE-19", is_refused(a), "a system call there: the return is #GP or failsafe (vector %d)", a.vector);
+	a = run_user((uint64_t(*)(uint64_t))(END - 2), 0);
+	check("SAFE-19", is_refused(a), "a system call there: the return is #GP or failsafe (vector %d)",
+	      a.vector);
 	iret_flags = VGCF_in_syscall;
-	a = run_user((uint64_t (*)(uint64_t))(END - 2), 0);
+	a = run_user((uint64_t(*)(uint64_t))(END - 2), 0);
 	iret_flags = 0;
 	trap_hook = NULL;
 	check("SAFE-20", is_refused(a), "with VGCF_in_syscall as well (vector %d)", a.vector);

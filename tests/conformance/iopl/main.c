@@ -40,8 +40,10 @@ static void levels(void)
 	set_iopl(1);
 	check("IOPL-3", done(in_80) && done(out_80), "IN and OUT with IOPL 1");
 	mask_upcalls(true);
-	check("IOPL-4", (attempt(cli, 0).value & 0x200) && vcpu_info->evtchn_upcall_mask == 1 && (attempt(sti, 0).value & 0x200) &&
-	      vcpu_info->evtchn_upcall_mask == 1, "CLI and STI change neither IF nor the upcall mask");
+	check("IOPL-4",
+	      (attempt(cli, 0).value & 0x200) && vcpu_info->evtchn_upcall_mask == 1 &&
+		      (attempt(sti, 0).value & 0x200) && vcpu_info->evtchn_upcall_mask == 1,
+	      "CLI and STI change neither IF nor the upcall mask");
 	check("IOPL-5", gp(run_user(in_80, 0)), "IN in user mode with IOPL 1");
 	set_iopl(3);
 	check("IOPL-6", run_user(in_80, 0).vector == 0x80, "IN in user mode with IOPL 3");
@@ -57,7 +59,9 @@ static void bitmap(void)
 	hypercall(physdev_op, PHYSDEVOP_set_iobitmap, &op);
 	check("IOPL-7", done(in_80), "a port whose bit is clear");
 	op.nr_ports = 0x80;
-	check("IOPL-8", gp(attempt(in_81, 0)) && hypercall(physdev_op, PHYSDEVOP_set_iobitmap, &op) == 0 && gp(attempt(in_80, 0)),
+	check("IOPL-8",
+	      gp(attempt(in_81, 0)) && hypercall(physdev_op, PHYSDEVOP_set_iobitmap, &op) == 0 &&
+		      gp(attempt(in_80, 0)),
 	      "a port whose bit is set, and one beyond the bitmap");
 	op.nr_ports = 0;
 	hypercall(physdev_op, PHYSDEVOP_set_iobitmap, &op);
@@ -85,12 +89,18 @@ static void widths(void)
 	struct attempt a;
 
 	set_iopl(1);
-	check_eq("IOPL-9", attempt(in_20, 0).value & 0xff, 0xff, "a port that domain 0 may not use reads all ones");
-	check("IOPL-10", attempt(in_byte, 0).value >> 8 == 0x11223344556677 && attempt(in_word, 0).value >> 16 == 0x112233445566 &&
-	      attempt(in_long, 0).value >> 32 == 0, "what IN leaves of rax");
+	check_eq("IOPL-9", attempt(in_20, 0).value & 0xff, 0xff,
+		 "a port that domain 0 may not use reads all ones");
+	check("IOPL-10",
+	      attempt(in_byte, 0).value >> 8 == 0x11223344556677 &&
+		      attempt(in_word, 0).value >> 16 == 0x112233445566 &&
+		      attempt(in_long, 0).value >> 32 == 0,
+	      "what IN leaves of rax");
 	memset(buffer, 0x33, sizeof(buffer));
 	a = attempt(rep_ins, (uint64_t)buffer);
-	check("IOPL-11", a.vector == NO_TRAP && a.value == 0 && buffer[5] == 0x33 && attempt(rep_outs, (uint64_t)buffer).value == 5,
+	check("IOPL-11",
+	      a.vector == NO_TRAP && a.value == 0 && buffer[5] == 0x33 &&
+		      attempt(rep_outs, (uint64_t)buffer).value == 5,
 	      "REP INS and REP OUTS move their count");
 	set_iopl(0);
 }

@@ -27,8 +27,14 @@ void enter(const struct iret_context *frame);
 static struct iret_context kernel_frame(void)
 {
 	return (struct iret_context){
-		.rax = 0xa1, .r11 = 0xb2, .rcx = 0xc3, .rip = (uint64_t)landing, .cs = KERNEL_CS,
-		.rflags = 0x2, .rsp = 0xd4d4, .ss = USER_SS,
+		.rax = 0xa1,
+		.r11 = 0xb2,
+		.rcx = 0xc3,
+		.rip = (uint64_t)landing,
+		.cs = KERNEL_CS,
+		.rflags = 0x2,
+		.rsp = 0xd4d4,
+		.ss = USER_SS,
 	};
 }
 
@@ -37,12 +43,15 @@ static void to_kernel(void)
 	struct iret_context f = kernel_frame();
 
 	enter(&f);
-	check("IRET-1", landed.rax == 0xa1 && landed.r11 == 0xb2 && landed.rcx == 0xc3, "rax, r11 and rcx come from the frame");
+	check("IRET-1", landed.rax == 0xa1 && landed.r11 == 0xb2 && landed.rcx == 0xc3,
+	      "rax, r11 and rcx come from the frame");
 	check_eq("IRET-2", landed.rsp, 0xd4d4, "rsp comes from the frame, whatever it points to");
-	check("IRET-3", landed.cs == FLAT_KERNEL_CS64 && landed.ss == USER_SS, "cs with RPL 0 runs with RPL 3, in guest kernel mode");
+	check("IRET-3", landed.cs == FLAT_KERNEL_CS64 && landed.ss == USER_SS,
+	      "cs with RPL 0 runs with RPL 3, in guest kernel mode");
 	f.flags = VGCF_in_syscall;
 	enter(&f);
-	check("IRET-4", landed.rax == 0xa1 && landed.rsp == 0xd4d4, "VGCF_in_syscall: the same, but for rcx and r11");
+	check("IRET-4", landed.rax == 0xa1 && landed.rsp == 0xd4d4,
+	      "VGCF_in_syscall: the same, but for rcx and r11");
 }
 
 static void flags(void)
@@ -98,19 +107,21 @@ static void bad_targets(void)
 	f.rsp = (uint64_t)page_alloc() + PAGE_SIZE;
 	f.rip = UNMAPPED;
 	a = attempt(iret_here, (uint64_t)&f);
-	check("IRET-12", a.vector == VECTOR_PF && a.regs.rip == UNMAPPED && a.cr2 == UNMAPPED, "an unmapped rip faults there");
+	check("IRET-12", a.vector == VECTOR_PF && a.regs.rip == UNMAPPED && a.cr2 == UNMAPPED,
+	      "an unmapped rip faults there");
 	f.rip = NON_CANONICAL;
 	a = attempt(iret_here, (uint64_t)&f);
-	check("IRET-13", a.vector == VECTOR_GP || a.vector == TRAP_FAILSAFE, "a non-canonical rip is #GP or the failsafe callback (vector %d)",
-	      a.vector);
+	check("IRET-13", a.vector == VECTOR_GP || a.vector == TRAP_FAILSAFE,
+	      "a non-canonical rip is #GP or the failsafe callback (vector %d)", a.vector);
 	f.rip = (uint64_t)landing;
 	f.cs = 0x8;
 	a = attempt(iret_here, (uint64_t)&f);
-	check("IRET-14", a.vector == VECTOR_GP || a.vector == TRAP_FAILSAFE, "cs outside the guest's GDT: #GP or failsafe (vector %d)",
-	      a.vector);
+	check("IRET-14", a.vector == VECTOR_GP || a.vector == TRAP_FAILSAFE,
+	      "cs outside the guest's GDT: #GP or failsafe (vector %d)", a.vector);
 	f.cs = 0xe008;
 	a = attempt(iret_here, (uint64_t)&f);
-	check("IRET-15", a.vector == VECTOR_GP || a.vector == TRAP_FAILSAFE, "cs of the hypervisor: #GP or failsafe (vector %d)", a.vector);
+	check("IRET-15", a.vector == VECTOR_GP || a.vector == TRAP_FAILSAFE,
+	      "cs of the hypervisor: #GP or failsafe (vector %d)", a.vector);
 	f.cs = KERNEL_CS;
 	f.ss = 0xe010;
 	a = attempt(iret_here, (uint64_t)&f);
@@ -144,14 +155,16 @@ static void to_user(void)
 	struct user_frame f = user_frame_for(user_code);
 	struct attempt a = run_user_frame(&f, 41);
 
-	check("IRET-17", a.vector == 0x80 && a.value == 42, "cs with RPL 3 continues in guest user mode");
+	check("IRET-17", a.vector == 0x80 && a.value == 42,
+	      "cs with RPL 3 continues in guest user mode");
 	check_eq("IRET-18", a.regs.cs, USER_CS, "which the next trap's frame shows");
 	f.rip = (uint64_t)user_flags;
 	f.rflags = 0x3202;
 	a = run_user_frame(&f, 0);
 	check_eq("IRET-19", a.value & 0x3000, 0, "user mode gets no IOPL either");
 	a = run_user(user_iret, 0);
-	check_eq("IRET-20", a.vector, TRAP_SYSCALL, "user mode itself has no hypercalls: SYSCALL goes to the guest kernel");
+	check_eq("IRET-20", a.vector, TRAP_SYSCALL,
+		 "user mode itself has no hypercalls: SYSCALL goes to the guest kernel");
 }
 
 /* A real IRETQ works between flat selectors, without the hypervisor. */
@@ -159,8 +172,11 @@ static uint64_t real_iretq(uint64_t unused)
 {
 	uint64_t value;
 
-	__asm__ volatile("mov %%rsp, %%rbx; mov %%ss, %%eax; push %%rax; push %%rbx; pushfq; mov %%cs, %%eax; push %%rax; push $1f; iretq; 1: mov $5, %0"
-			 : "=r"(value) : : "rax", "rbx", "memory", "cc");
+	__asm__ volatile(
+		"mov %%rsp, %%rbx; mov %%ss, %%eax; push %%rax; push %%rbx; pushfq; mov %%cs, %%eax; push %%rax; push $1f; iretq; 1: mov $5, %0"
+		: "=r"(value)
+		:
+		: "rax", "rbx", "memory", "cc");
 	return value;
 }
 
@@ -174,5 +190,6 @@ void test_main(void)
 	bad_targets();
 	to_user();
 	a = attempt(real_iretq, 0);
-	check("IRET-21", a.vector == NO_TRAP && a.value == 5, "IRETQ works between the flat selectors (vector %d)", a.vector);
+	check("IRET-21", a.vector == NO_TRAP && a.value == 5,
+	      "IRETQ works between the flat selectors (vector %d)", a.vector);
 }

@@ -8,7 +8,10 @@
 static int64_t reserve(unsigned int cmd, uint64_t *list, uint64_t count, uint32_t order, uint16_t dom)
 {
 	struct xen_memory_reservation op = {
-		.extent_start = (uint64_t)list, .nr_extents = count, .extent_order = order, .domid = dom,
+		.extent_start = (uint64_t)list,
+		.nr_extents = count,
+		.extent_order = order,
+		.domid = dom,
 	};
 
 	return hypercall(memory_op, cmd, &op);
@@ -49,13 +52,20 @@ static uint64_t highest_mfn(void)
 
 static void counts(void)
 {
-	check_eq("MEM-18", count(XENMEM_current_reservation, DOMID_SELF), start_info->nr_pages, "the reservation is nr_pages at the start");
-	check("MEM-19", count(XENMEM_maximum_reservation, DOMID_SELF) >= count(XENMEM_current_reservation, DOMID_SELF),
+	check_eq("MEM-18", count(XENMEM_current_reservation, DOMID_SELF), start_info->nr_pages,
+		 "the reservation is nr_pages at the start");
+	check("MEM-19",
+	      count(XENMEM_maximum_reservation, DOMID_SELF) >=
+		      count(XENMEM_current_reservation, DOMID_SELF),
 	      "the most is not less");
-	check("MEM-20", count(XENMEM_current_reservation, NO_DOMAIN) == -ESRCH && count(XENMEM_maximum_reservation, NO_DOMAIN) == -ESRCH,
+	check("MEM-20",
+	      count(XENMEM_current_reservation, NO_DOMAIN) == -ESRCH &&
+		      count(XENMEM_maximum_reservation, NO_DOMAIN) == -ESRCH,
 	      "a domain that does not exist");
-	check_eq("MEM-21", count(XENMEM_current_reservation, 0), start_info->nr_pages, "the own domain by its number");
-	check("MEM-17", hypercall(memory_op, XENMEM_maximum_ram_page, 0) > (int64_t)highest_mfn(), "maximum_ram_page is above all frames");
+	check_eq("MEM-21", count(XENMEM_current_reservation, 0), start_info->nr_pages,
+		 "the own domain by its number");
+	check("MEM-17", hypercall(memory_op, XENMEM_maximum_ram_page, 0) > (int64_t)highest_mfn(),
+	      "maximum_ram_page is above all frames");
 }
 
 /* One page on its way out and in. */
@@ -68,7 +78,8 @@ static void exchange_one(void)
 
 	*page = 0x1234;
 	r = give(mfn);
-	check("MEM-9", r == 1 && *(volatile uint64_t *)page == 0x1234, "a page that is still mapped can be given up; the mapping stays good");
+	check("MEM-9", r == 1 && *(volatile uint64_t *)page == 0x1234,
+	      "a page that is still mapped can be given up; the mapping stays good");
 	map_page(page, 0);
 	map_back(page_alloc());
 	between = count(XENMEM_current_reservation, DOMID_SELF);
@@ -76,20 +87,24 @@ static void exchange_one(void)
 	mfn = mfn_of(page);
 	map_page(page, 0);
 	r = give(mfn);
-	check("MEM-3", r == 1 && m2p(mfn) == ~0UL, "an unmapped page is given up; its m2p entry is all ones");
+	check("MEM-3", r == 1 && m2p(mfn) == ~0UL,
+	      "an unmapped page is given up; its m2p entry is all ones");
 	check("MEM-4", map_frame(page, mfn, PTE_DATA) < 0, "it can no longer be mapped");
 	new = take(pfn_of(page));
-	check("MEM-5", new && m2p(new) == pfn_of(page), "a page is got for a pfn; its m2p entry is that");
+	check("MEM-5", new &&m2p(new) == pfn_of(page), "a page is got for a pfn; its m2p entry is that");
 	r = map_frame(page, new, PTE_DATA);
 	for (int i = 0; i < 512 && r == 0; i++)
 		zero = zero && page[i] == 0;
 	check("MEM-6", r == 0 && zero, "it can be mapped and is zero");
-	check("MEM-14", between == before - 1 && count(XENMEM_current_reservation, DOMID_SELF) == between, "the reservation counts both");
+	check("MEM-14",
+	      between == before - 1 && count(XENMEM_current_reservation, DOMID_SELF) == between,
+	      "the reservation counts both");
 }
 
 static void refused(void)
 {
-	uint64_t *page = page_alloc(), list[3], hypervisor = *entry_of((void *)MACH2PHYS_VIRT_START, 4) >> PAGE_SHIFT & 0xffffffffff;
+	uint64_t *page = page_alloc(), list[3],
+		 hypervisor = *entry_of((void *)MACH2PHYS_VIRT_START, 4) >> PAGE_SHIFT & 0xffffffffff;
 	uint64_t pfn = pfn_of(page);
 
 	check("MEM-7", give(0xffffffffff) == 0 && give(hypervisor) == 0,
@@ -98,12 +113,17 @@ static void refused(void)
 	list[1] = 0xffffffffff;
 	list[2] = mfn_of(page_alloc());
 	map_page(page, 0);
-	check_eq("MEM-10", reserve(XENMEM_decrease_reservation, list, 3, 0, DOMID_SELF), 1, "a bad frame in a list: those before it are done");
+	check_eq("MEM-10", reserve(XENMEM_decrease_reservation, list, 3, 0, DOMID_SELF), 1,
+		 "a bad frame in a list: those before it are done");
 	check_eq("MEM-8", reserve(XENMEM_populate_physmap, &pfn, 0, 0, DOMID_SELF), 0, "no extents");
-	check("MEM-12", reserve(XENMEM_populate_physmap, &pfn, 1, 0, NO_DOMAIN) == 0 &&
-	      reserve(XENMEM_increase_reservation, &pfn, 1, 0, NO_DOMAIN) == 0 &&
-	      reserve(XENMEM_decrease_reservation, list, 1, 0, NO_DOMAIN) == 0, "a domain that does not exist gets nothing");
-	check("MEM-13", reserve(XENMEM_populate_physmap, &pfn, 1, 40, DOMID_SELF) == 0 && reserve(XENMEM_populate_physmap, &pfn, 1, ~0U, DOMID_SELF) == 0,
+	check("MEM-12",
+	      reserve(XENMEM_populate_physmap, &pfn, 1, 0, NO_DOMAIN) == 0 &&
+		      reserve(XENMEM_increase_reservation, &pfn, 1, 0, NO_DOMAIN) == 0 &&
+		      reserve(XENMEM_decrease_reservation, list, 1, 0, NO_DOMAIN) == 0,
+	      "a domain that does not exist gets nothing");
+	check("MEM-13",
+	      reserve(XENMEM_populate_physmap, &pfn, 1, 40, DOMID_SELF) == 0 &&
+		      reserve(XENMEM_populate_physmap, &pfn, 1, ~0U, DOMID_SELF) == 0,
 	      "orders that are too large");
 }
 
@@ -112,7 +132,8 @@ static void increase(void)
 	uint64_t frame = 0;
 	int64_t r = reserve(XENMEM_increase_reservation, &frame, 1, 0, DOMID_SELF);
 
-	check("MEM-11", r == 1 && frame && m2p(frame) == ~0UL, "increase_reservation gives a frame without pfn");
+	check("MEM-11", r == 1 && frame && m2p(frame) == ~0UL,
+	      "increase_reservation gives a frame without pfn");
 	give(frame);
 }
 
@@ -129,7 +150,8 @@ static void for_ever(void)
 		mfn = take(pfn_of(page));
 		good = good && mfn;
 	}
-	check("MEM-15", good && count(XENMEM_current_reservation, DOMID_SELF) == before, "a hundred rounds of giving and taking");
+	check("MEM-15", good && count(XENMEM_current_reservation, DOMID_SELF) == before,
+	      "a hundred rounds of giving and taking");
 	map_frame(page, mfn, PTE_DATA);
 }
 

@@ -35,17 +35,21 @@ static void machine(void)
 	bool kept = true;
 	int64_t r = hypercall(memory_op, XENMEM_machine_memory_map, &map);
 
-	check("MEM-26", r == 0 && map.nr_entries && some_ram(map.nr_entries), "the machine's map has RAM in it (%u entries)", map.nr_entries);
+	check("MEM-26", r == 0 && map.nr_entries && some_ram(map.nr_entries),
+	      "the machine's map has RAM in it (%u entries)", map.nr_entries);
 	check("MEM-27", ascending(map.nr_entries), "its entries ascend and do not overlap");
 	memset(buffer, 0xee, sizeof(buffer));
 	map.nr_entries = 1;
 	r = hypercall(memory_op, XENMEM_machine_memory_map, &map);
 	for (unsigned int i = 0; i < sizeof(buffer); i++)
 		kept = kept && buffer[i] == 0xee;
-	check("MEM-28", r == -EINVAL && kept, "room for one entry is not enough, and nothing is written");
+	check("MEM-28", r == -EINVAL && kept,
+	      "room for one entry is not enough, and nothing is written");
 	map = (struct xen_memory_map){ .nr_entries = 200, .buffer = UNMAPPED };
-	check_eq("MEM-29", hypercall(memory_op, XENMEM_machine_memory_map, &map), -EFAULT, "a buffer that cannot be written");
-	check_eq("MEM-25", hypercall(memory_op, XENMEM_memory_map, &map), -ENOSYS, "domain 0 has no map of its own");
+	check_eq("MEM-29", hypercall(memory_op, XENMEM_machine_memory_map, &map), -EFAULT,
+		 "a buffer that cannot be written");
+	check_eq("MEM-25", hypercall(memory_op, XENMEM_memory_map, &map), -ENOSYS,
+		 "domain 0 has no map of its own");
 }
 
 static void tables(void)
@@ -58,19 +62,26 @@ static void tables(void)
 	for (uint64_t pfn = 0; pfn < start_info->nr_pages; pfn++)
 		if (p2m()[pfn] > highest)
 			highest = p2m()[pfn];
-	check("MEM-22", r == 0 && mapping.v_start == MACH2PHYS_VIRT_START, "machphys_mapping: where the table begins");
-	check("MEM-23", mapping.v_end > mapping.v_start && mapping.max_mfn >= highest, "and that it covers all frames");
+	check("MEM-22", r == 0 && mapping.v_start == MACH2PHYS_VIRT_START,
+	      "machphys_mapping: where the table begins");
+	check("MEM-23", mapping.v_end > mapping.v_start && mapping.max_mfn >= highest,
+	      "and that it covers all frames");
 	r = hypercall(memory_op, XENMEM_machphys_mfn_list, &list);
-	check("MEM-24", r == 0 && list.nr_extents <= 4, "machphys_mfn_list: no more frames than there is room for");
+	check("MEM-24", r == 0 && list.nr_extents <= 4,
+	      "machphys_mfn_list: no more frames than there is room for");
 }
 
 void test_main(void)
 {
-	struct xen_add_to_physmap add = { .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = 1 };
+	struct xen_add_to_physmap add = { .domid = DOMID_SELF,
+					  .space = XENMAPSPACE_shared_info,
+					  .gpfn = 1 };
 	struct xen_remove_from_physmap remove = { .domid = DOMID_SELF, .gpfn = 1 };
 
 	machine();
 	tables();
-	check("MEM-33", hypercall(memory_op, XENMEM_add_to_physmap, &add) == -EACCES &&
-	      hypercall(memory_op, XENMEM_remove_from_physmap, &remove) == -EACCES, "the map of a PV domain is its own business");
+	check("MEM-33",
+	      hypercall(memory_op, XENMEM_add_to_physmap, &add) == -EACCES &&
+		      hypercall(memory_op, XENMEM_remove_from_physmap, &remove) == -EACCES,
+	      "the map of a PV domain is its own business");
 }

@@ -22,7 +22,11 @@ static uint64_t value_to_write, dirty;
 
 static uint64_t write_msr(uint64_t msr)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((value_to_write & 0xffffffff) | dirty), "d"(value_to_write >> 32 | dirty) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((value_to_write & 0xffffffff) | dirty),
+			   "d"(value_to_write >> 32 | dirty)
+			 : "memory");
 	return 0;
 }
 
@@ -45,8 +49,8 @@ static bool written_and_read(uint32_t msr, uint64_t value)
 /* A base that is not canonical is refused and the old one stays. */
 static bool refuses_noncanonical(uint32_t msr)
 {
-	return written_and_read(msr, 0x1000) && write_faults(msr, NON_CANONICAL) && attempt(read_msr, msr).value == 0x1000 &&
-	       !write_faults(msr, 0);
+	return written_and_read(msr, 0x1000) && write_faults(msr, NON_CANONICAL) &&
+	       attempt(read_msr, msr).value == 0x1000 && !write_faults(msr, 0);
 }
 
 static uint64_t tsc(void)
@@ -73,17 +77,23 @@ void test_main(void)
 	}
 	check("MSR-4", reads, "the SYSCALL MSRs cannot be read");
 	check("MSR-5", writes, "nor written");
-	check("MSR-6", written_and_read(FS_BASE, 0x7000) && written_and_read(KERNEL_GS_BASE, 0x9000) && written_and_read(GS_BASE, 0x8000),
+	check("MSR-6",
+	      written_and_read(FS_BASE, 0x7000) && written_and_read(KERNEL_GS_BASE, 0x9000) &&
+		      written_and_read(GS_BASE, 0x8000),
 	      "the bases can be written and read back");
-	check("MSR-7", refuses_noncanonical(FS_BASE) && refuses_noncanonical(KERNEL_GS_BASE) && refuses_noncanonical(GS_BASE),
+	check("MSR-7",
+	      refuses_noncanonical(FS_BASE) && refuses_noncanonical(KERNEL_GS_BASE) &&
+		      refuses_noncanonical(GS_BASE),
 	      "a base that is not canonical is #GP and changes nothing");
 	check_eq("MSR-8", attempt(read_msr, 0x277).value, 0x0000050100070406, "PAT");
 	before = tsc();
 	a = attempt(read_msr, 0x10);
 	check("MSR-9", a.vector == NO_TRAP && a.value >= before, "the TSC");
 	a = attempt(read_msr, 0x1b);
-	check("MSR-10", a.vector == NO_TRAP && (a.value & 0x800) && write_faults(0x1b, a.value), "APIC_BASE, read-only");
-	check("MSR-11", read_faults(0x174) && read_faults(0x175) && read_faults(0x176), "the SYSENTER MSRs cannot be read");
+	check("MSR-10", a.vector == NO_TRAP && (a.value & 0x800) && write_faults(0x1b, a.value),
+	      "APIC_BASE, read-only");
+	check("MSR-11", read_faults(0x174) && read_faults(0x175) && read_faults(0x176),
+	      "the SYSENTER MSRs cannot be read");
 	check("MSR-13", read_faults(0x802) && write_faults(0x802, 0), "the x2APIC's MSRs");
 	dirty = 0xffffffff00000000;
 	check("MSR-14", written_and_read(FS_BASE, 0x123000), "WRMSR takes the low halves");

@@ -24,8 +24,10 @@ static void results(void)
 	entry(3, 1UL << 32 | __HYPERVISOR_xen_version, 0, 0, 0);
 	entry(4, __HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
 	entry(5, __HYPERVISOR_xen_version, XENVER_pagesize, 0, 0);
-	check("MULTI-4", hypercall(multicall, list, 6) == 0 && list[5].result == 4096, "entries that fail do not stop the list");
-	check("MULTI-2", list[0].result == 0x40011 && (int64_t)list[1].result == -ENOSYS, "each entry has its own result");
+	check("MULTI-4", hypercall(multicall, list, 6) == 0 && list[5].result == 4096,
+	      "entries that fail do not stop the list");
+	check("MULTI-2", list[0].result == 0x40011 && (int64_t)list[1].result == -ENOSYS,
+	      "each entry has its own result");
 	check_eq("MULTI-5", list[2].result, -ENOSYS, "an unknown number is -ENOSYS");
 	check_eq("MULTI-6", list[3].result, -ENOSYS, "the number has 64 bits");
 	check_eq("MULTI-13", list[4].result, 0, "yield returns 0 and the list goes on");
@@ -40,10 +42,13 @@ static void order(void)
 	void *page = page_alloc(), *other = page_alloc();
 	static struct mmu_update update;
 
-	entry(0, __HYPERVISOR_update_va_mapping, (uint64_t)page, mfn_of(other) << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG);
-	entry(1, __HYPERVISOR_update_va_mapping, (uint64_t)page, mfn_of(page) << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG);
+	entry(0, __HYPERVISOR_update_va_mapping, (uint64_t)page, mfn_of(other) << PAGE_SHIFT | PTE_DATA,
+	      UVMF_INVLPG);
+	entry(1, __HYPERVISOR_update_va_mapping, (uint64_t)page, mfn_of(page) << PAGE_SHIFT | PTE_DATA,
+	      UVMF_INVLPG);
 	hypercall(multicall, list, 2);
-	check_eq("MULTI-3", (*entry_of(page, 1) & PTE_ADDR_MASK) >> PAGE_SHIFT, mfn_of(page), "entries are executed in order");
+	check_eq("MULTI-3", (*entry_of(page, 1) & PTE_ADDR_MASK) >> PAGE_SHIFT, mfn_of(page),
+		 "entries are executed in order");
 	update = (struct mmu_update){ entry_maddr(page, 1), mfn_of(page) << PAGE_SHIFT | PTE_DATA };
 	entry(0, __HYPERVISOR_mmu_update, (uint64_t)&update, 1, 0)->args[3] = 99;
 	hypercall(multicall, list, 1);
@@ -57,8 +62,10 @@ static void nested(void)
 	inner = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .result = UNTOUCHED };
 	entry(0, __HYPERVISOR_multicall, (uint64_t)&inner, 1, 0);
 	entry(1, __HYPERVISOR_xen_version, 0, 0, 0);
-	check("MULTI-7", hypercall(multicall, list, 2) == 0 && (int64_t)list[0].result == -EINVAL &&
-	      inner.result == UNTOUCHED && list[1].result == 0x40011, "a multicall inside a multicall is refused, its list untouched");
+	check("MULTI-7",
+	      hypercall(multicall, list, 2) == 0 && (int64_t)list[0].result == -EINVAL &&
+		      inner.result == UNTOUCHED && list[1].result == 0x40011,
+	      "a multicall inside a multicall is refused, its list untouched");
 }
 
 static void bad_lists(void)
@@ -67,17 +74,21 @@ static void bad_lists(void)
 	struct multicall_entry *last = (struct multicall_entry *)(page + PAGE_SIZE) - 2;
 
 	check_eq("MULTI-8", hypercall(multicall, UNMAPPED, 1), -EFAULT, "an unmapped list");
-	check_eq("MULTI-9", hypercall(multicall, MACH2PHYS_VIRT_START + 0x30000000000, 1), -EFAULT, "a list in the hypervisor's range");
+	check_eq("MULTI-9", hypercall(multicall, MACH2PHYS_VIRT_START + 0x30000000000, 1), -EFAULT,
+		 "a list in the hypervisor's range");
 	entry(0, __HYPERVISOR_xen_version, 0, 0, 0);
 	last[0] = last[1] = list[0];
-	check("MULTI-10", hypercall(multicall, last, 3) == -EFAULT && last[0].result == 0x40011 && last[1].result == 0x40011,
+	check("MULTI-10",
+	      hypercall(multicall, last, 3) == -EFAULT && last[0].result == 0x40011 &&
+		      last[1].result == 0x40011,
 	      "a list that runs into an unmapped page: entries before it are done");
 	memcpy(readonly, list, sizeof(list[0]));
 	make_readonly(readonly);
 	check_eq("MULTI-11", hypercall(multicall, readonly, 1), -EFAULT, "a list in a read-only page");
 	map_back(readonly);
 	entry(0, __HYPERVISOR_xen_version, 0, 0, 0);
-	check("MULTI-16", hypercall(multicall, list, 1) == 0 && list[0].result == 0x40011, "a good list after a bad one");
+	check("MULTI-16", hypercall(multicall, list, 1) == 0 && list[0].result == 0x40011,
+	      "a good list after a bad one");
 }
 
 static void across_pages(void)
@@ -88,7 +99,8 @@ static void across_pages(void)
 	page_alloc();
 	entry(0, __HYPERVISOR_xen_version, 0, 0, 0);
 	*middle = list[0];
-	check("MULTI-14", hypercall(multicall, middle, 1) == 0 && middle->result == 0x40011, "an entry across two pages");
+	check("MULTI-14", hypercall(multicall, middle, 1) == 0 && middle->result == 0x40011,
+	      "an entry across two pages");
 }
 
 void test_main(void)

@@ -54,15 +54,21 @@ void test_main(void)
 	trap_hook = nest;
 	__asm__ volatile("ud2" : : : "memory");
 	trap_hook = NULL;
-	check("EXC-19", faults == 3 && inner_rsp < outer_rsp, "a fault in a handler is delivered on top of the first frame");
-	check("STACK-5", handler_frame < outer_rsp && handler_frame > inner_rsp, "an entry from kernel mode stays on the current stack");
+	check("EXC-19", faults == 3 && inner_rsp < outer_rsp,
+	      "a fault in a handler is delivered on top of the first frame");
+	check("STACK-5", handler_frame < outer_rsp && handler_frame > inner_rsp,
+	      "an entry from kernel mode stays on the current stack");
 	trap_hook = step;
 	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop" : : : "memory", "cc");
 	steps = 0;
 	trap_hook = step_once;
-	__asm__ volatile("mov $17, %%eax; xor %%edi, %%edi; xor %%esi, %%esi; pushfq; orq $0x100, (%%rsp); popfq\n"
-			 "syscall; stepped_call: nop; stepped_end: nop; nop"
-			 : : : "rax", "rcx", "rdi", "rsi", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
+	__asm__ volatile(
+		"mov $17, %%eax; xor %%edi, %%edi; xor %%esi, %%esi; pushfq; orq $0x100, (%%rsp); popfq\n"
+		"syscall; stepped_call: nop; stepped_end: nop; nop"
+		:
+		:
+		: "rax", "rcx", "rdi", "rsi", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
 	trap_hook = NULL;
-	check("EXC-20", steps >= 1 && step_rip >= (uint64_t)stepped_call, "a hypercall under TF is followed by #DB");
+	check("EXC-20", steps >= 1 && step_rip >= (uint64_t)stepped_call,
+	      "a hypercall under TF is followed by #DB");
 }

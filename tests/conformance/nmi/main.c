@@ -39,7 +39,8 @@ static bool on_nmi(struct regs *regs)
 
 void test_main(void)
 {
-	check_eq("NMI-2", hypercall(nmi_op, XENNMI_register_callback, UNMAPPED), -EFAULT, "an unmapped structure");
+	check_eq("NMI-2", hypercall(nmi_op, XENNMI_register_callback, UNMAPPED), -EFAULT,
+		 "an unmapped structure");
 	check_eq("NMI-3", register_callback(NON_CANONICAL), -EINVAL, "a non-canonical address");
 	check_eq("NMI-4", hypercall(nmi_op, 5, 0), -ENOSYS, "an unknown sub-operation");
 	check_eq("NMI-1", register_callback((uint64_t)callback_nmi), 0, "a handler is registered");
@@ -47,13 +48,16 @@ void test_main(void)
 	mask_upcalls(false);
 	send();
 	check("NMI-6", nmis == 1 && mask_inside == 1, "send_nmi enters it, upcalls masked");
-	check("NMI-8", mask_in_frame == 0 && vcpu_info->evtchn_upcall_mask == 0, "the frame has the mask of before");
+	check("NMI-8", mask_in_frame == 0 && vcpu_info->evtchn_upcall_mask == 0,
+	      "the frame has the mask of before");
 	mask_upcalls(true);
 	send();
 	check("NMI-7", nmis == 2 && mask_in_frame == 1, "it comes while upcalls are masked");
 	send_another = true;
 	send();
-	check("NMI-9", nmis == 4 && deepest == 1, "one that is sent in the handler comes after its iret");
+	check("NMI-9", nmis == 4 && deepest == 1,
+	      "one that is sent in the handler comes after its iret");
 	trap_hook = NULL;
-	check_eq("NMI-5", hypercall(nmi_op, XENNMI_unregister_callback, 0), 0, "the handler is taken away");
+	check_eq("NMI-5", hypercall(nmi_op, XENNMI_unregister_callback, 0), 0,
+		 "the handler is taken away");
 }

@@ -16,5 +16,6 @@ void test_main(void)
 
 	hypercall(set_callbacks, callback_event, callback_failsafe, 0);
 	a = run_user(do_syscall, 1);
-	check("USER-17", a.vector == VECTOR_UD && a.regs.rip == (uint64_t)the_syscall, "it is #UD at the instruction (vector %d)", a.vector);
+	check("USER-17", a.vector == VECTOR_UD && a.regs.rip == (uint64_t)the_syscall,
+	      "it is #UD at the instruction (vector %d)", a.vector);
 }

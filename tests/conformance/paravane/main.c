@@ -16,12 +16,16 @@ void test_main(void)
 	bool here = r != -ENOSYS;
 	uint64_t before;
 
-	check("PARAVANE-1", !here || r == PARAVANE_COUNTERS, "the counters, or -ENOSYS elsewhere (%ld)", r);
-	check_eq("PARAVANE-2", hypercall_nr(__HYPERVISOR_paravane_op, 99, counters), -ENOSYS, "an unknown sub-operation");
-	check_eq("PARAVANE-3", read_counters(UNMAPPED), here ? -EFAULT : -ENOSYS, "a buffer that cannot be written");
+	check("PARAVANE-1", !here || r == PARAVANE_COUNTERS, "the counters, or -ENOSYS elsewhere (%ld)",
+	      r);
+	check_eq("PARAVANE-2", hypercall_nr(__HYPERVISOR_paravane_op, 99, counters), -ENOSYS,
+		 "an unknown sub-operation");
+	check_eq("PARAVANE-3", read_counters(UNMAPPED), here ? -EFAULT : -ENOSYS,
+		 "a buffer that cannot be written");
 	read_counters((uint64_t)counters);
 	before = counters[PARAVANE_COUNT_hypercalls];
 	hypercall(xen_version, 0);
 	read_counters((uint64_t)counters);
-	check_eq("PARAVANE-4", counters[PARAVANE_COUNT_hypercalls] - before, here ? 2 : 0, "each hypercall counts, the asking one too");
+	check_eq("PARAVANE-4", counters[PARAVANE_COUNT_hypercalls] - before, here ? 2 : 0,
+		 "each hypercall counts, the asking one too");
 }

@@ -39,12 +39,14 @@ void test_main(void)
 	port = (uint32_t)evtchn_bind_virq(VIRQ_TIMER, 0);
 	port_clear(port);
 	check_eq("VCPU-PERIODIC-5", start_timer_was_running, true, "it runs when the domain starts");
-	check("VCPU-PERIODIC-1", set(999999) == -EINVAL && set(0) == -EINVAL, "less than a millisecond is refused");
+	check("VCPU-PERIODIC-1", set(999999) == -EINVAL && set(0) == -EINVAL,
+	      "less than a millisecond is refused");
 	check_eq("VCPU-PERIODIC-2", set(~0UL), -EINVAL, "so is 2^64 - 1");
 	check_eq("VCPU-PERIODIC-6", stop(), 0, "stopping when none runs");
 	r = set(MS);
 	n = ticks(50 * MS);
-	check("VCPU-PERIODIC-3", r == 0 && n >= 5, "with 1 ms it comes again and again (%u times in 50 ms)", n);
+	check("VCPU-PERIODIC-3", r == 0 && n >= 5,
+	      "with 1 ms it comes again and again (%u times in 50 ms)", n);
 	r = stop();
 	port_clear(port);
 	check("VCPU-PERIODIC-4", r == 0 && ticks(10 * MS) == 0, "stopped, it does not come any more");

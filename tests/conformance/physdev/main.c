@@ -29,16 +29,25 @@ void test_main(void)
 	for (uint32_t iopl = 0; iopl <= 3; iopl++)
 		all = all && set_iopl(iopl) == 0;
 	check("PHYSDEV-1", all, "IOPL 0 to 3");
-	check("PHYSDEV-2", set_iopl(4) == -EINVAL && attempt(in_80, 0).vector == NO_TRAP, "IOPL 4 is refused, and 3 stays");
+	check("PHYSDEV-2", set_iopl(4) == -EINVAL && attempt(in_80, 0).vector == NO_TRAP,
+	      "IOPL 4 is refused, and 3 stays");
 	set_iopl(0);
 	check_eq("PHYSDEV-3", set_iobitmap((uint64_t)bitmap, 0), 0, "a bitmap of no ports");
-	check("PHYSDEV-4", set_iobitmap((uint64_t)bitmap, 65536) == 0 && set_iobitmap((uint64_t)bitmap, 65537) == -EINVAL,
+	check("PHYSDEV-4",
+	      set_iobitmap((uint64_t)bitmap, 65536) == 0 &&
+		      set_iobitmap((uint64_t)bitmap, 65537) == -EINVAL,
 	      "65536 ports at most");
-	check_eq("PHYSDEV-10", set_iobitmap(MACH2PHYS_VIRT_START + 0x30000000000, 8), -EINVAL, "a bitmap in the hypervisor's range");
-	check("PHYSDEV-9", attempt(in_80, 0).vector == NO_TRAP && set_iobitmap(0, 0) == 0 && attempt(in_80, 0).vector == VECTOR_GP,
+	check_eq("PHYSDEV-10", set_iobitmap(MACH2PHYS_VIRT_START + 0x30000000000, 8), -EINVAL,
+		 "a bitmap in the hypervisor's range");
+	check("PHYSDEV-9",
+	      attempt(in_80, 0).vector == NO_TRAP && set_iobitmap(0, 0) == 0 &&
+		      attempt(in_80, 0).vector == VECTOR_GP,
 	      "the bitmap is taken away");
-	check_eq("PHYSDEV-5", hypercall(physdev_op, PHYSDEVOP_eoi, &eoi), -EINVAL, "eoi of a pirq out of range");
-	check_eq("PHYSDEV-6", hypercall(physdev_op, PHYSDEVOP_irq_status_query, &query), -EINVAL, "status of a pirq out of range");
+	check_eq("PHYSDEV-5", hypercall(physdev_op, PHYSDEVOP_eoi, &eoi), -EINVAL,
+		 "eoi of a pirq out of range");
+	check_eq("PHYSDEV-6", hypercall(physdev_op, PHYSDEVOP_irq_status_query, &query), -EINVAL,
+		 "status of a pirq out of range");
 	check_eq("PHYSDEV-7", hypercall(physdev_op, 99, &query), -ENOSYS, "an unknown sub-operation");
-	check_eq("PHYSDEV-8", hypercall(physdev_op, PHYSDEVOP_set_iopl, UNMAPPED), -EFAULT, "an unmapped structure");
+	check_eq("PHYSDEV-8", hypercall(physdev_op, PHYSDEVOP_set_iopl, UNMAPPED), -EFAULT,
+		 "an unmapped structure");
 }

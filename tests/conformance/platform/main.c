@@ -33,14 +33,17 @@ static void clocks(void)
 	op.u.settime64.nsecs = 0;
 	op.u.settime64.mbz = 1;
 	op.u.settime64.system_time = system_time();
-	check("PLATFORM-6", call(XENPF_settime64) == -EINVAL && close_to(wall_clock(), before), "settime64 with mbz set");
+	check("PLATFORM-6", call(XENPF_settime64) == -EINVAL && close_to(wall_clock(), before),
+	      "settime64 with mbz set");
 	op.u.settime64.mbz = 0;
 	op.u.settime64.system_time = system_time();
-	check("PLATFORM-7", call(XENPF_settime64) == 0 && close_to(wall_clock(), later), "settime64 sets the wall clock");
+	check("PLATFORM-7", call(XENPF_settime64) == 0 && close_to(wall_clock(), later),
+	      "settime64 sets the wall clock");
 	op.u.settime32.secs = (uint32_t)before;
 	op.u.settime32.nsecs = 0;
 	op.u.settime32.system_time = system_time();
-	check("PLATFORM-8", call(XENPF_settime32) == 0 && close_to(wall_clock(), before), "settime32 does too");
+	check("PLATFORM-8", call(XENPF_settime32) == 0 && close_to(wall_clock(), before),
+	      "settime32 does too");
 }
 
 void test_main(void)
@@ -51,8 +54,12 @@ void test_main(void)
 	check_eq("PLATFORM-2", hypercall(platform_op, UNMAPPED), -EFAULT, "an unmapped structure");
 	check_eq("PLATFORM-3", call(9999), -ENOSYS, "an unknown command");
 	op.u.pcpu_info.xen_cpuid = 0;
-	check("PLATFORM-4", call(XENPF_get_cpuinfo) == 0 && (op.u.pcpu_info.flags & XEN_PCPU_FLAGS_ONLINE), "processor 0 is online");
+	check("PLATFORM-4",
+	      call(XENPF_get_cpuinfo) == 0 && (op.u.pcpu_info.flags & XEN_PCPU_FLAGS_ONLINE),
+	      "processor 0 is online");
 	op.u.pcpu_info.xen_cpuid = 5000;
-	check("PLATFORM-5", call(XENPF_get_cpuinfo) == 0 && (op.u.pcpu_info.flags & XEN_PCPU_FLAGS_INVALID), "processor 5000 does not exist");
+	check("PLATFORM-5",
+	      call(XENPF_get_cpuinfo) == 0 && (op.u.pcpu_info.flags & XEN_PCPU_FLAGS_INVALID),
+	      "processor 5000 does not exist");
 	clocks();
 }

@@ -35,10 +35,14 @@ void test_main(void)
 	char *page = page_before_hole(), *two = NULL, *other = page_alloc();
 	bool kept = true;
 
-	check("HCALL-16", call_in(UNMAPPED) == -EFAULT && call_out(UNMAPPED) == -EFAULT, "an unmapped page");
-	check("HCALL-17", call_in(hypervisor_range()) == -EFAULT && call_out(hypervisor_range()) == -EFAULT &&
-	      call_out(MACH2PHYS_VIRT_START) == -EFAULT, "the hypervisor's range");
-	check("HCALL-18", call_in(NON_CANONICAL) == -EFAULT && call_out(NON_CANONICAL) == -EFAULT, "a non-canonical address");
+	check("HCALL-16", call_in(UNMAPPED) == -EFAULT && call_out(UNMAPPED) == -EFAULT,
+	      "an unmapped page");
+	check("HCALL-17",
+	      call_in(hypervisor_range()) == -EFAULT && call_out(hypervisor_range()) == -EFAULT &&
+		      call_out(MACH2PHYS_VIRT_START) == -EFAULT,
+	      "the hypervisor's range");
+	check("HCALL-18", call_in(NON_CANONICAL) == -EFAULT && call_out(NON_CANONICAL) == -EFAULT,
+	      "a non-canonical address");
 	memset(other, 0x5a, PAGE_SIZE);
 	make_readonly(other);
 	check_eq("HCALL-19", call_out((uint64_t)other), -EFAULT, "an OUT argument in a read-only page");
@@ -49,6 +53,7 @@ void test_main(void)
 	/* The last spare page and its neighbour, both mapped. */
 	two = page_alloc();
 	check_eq("HCALL-20", call_list(two + PAGE_SIZE - 8), 0, "an argument across two pages");
-	check_eq("HCALL-21", call_out((uint64_t)page + PAGE_SIZE - 8), -EFAULT, "an argument whose second page is not mapped");
+	check_eq("HCALL-21", call_out((uint64_t)page + PAGE_SIZE - 8), -EFAULT,
+		 "an argument whose second page is not mapped");
 	check_eq("HCALL-22", call_list(other + 1), 0, "an argument at an odd address");
 }

@@ -20,14 +20,16 @@ static int64_t poll(uint32_t count, uint64_t timeout)
 
 void test_main(void)
 {
-	uint32_t idle = (uint32_t)evtchn_bind_ipi(0), ipi = (uint32_t)evtchn_bind_ipi(0), timer = (uint32_t)evtchn_bind_virq(VIRQ_TIMER, 0);
+	uint32_t idle = (uint32_t)evtchn_bind_ipi(0), ipi = (uint32_t)evtchn_bind_ipi(0),
+		 timer = (uint32_t)evtchn_bind_virq(VIRQ_TIMER, 0);
 	uint64_t start = system_time(), deadline;
 	int64_t r;
 
 	ports[0] = ipi;
 	evtchn_send(ipi);
 	r = poll(1, start + 10000 * MS);
-	check("SCHED-POLL-1", r == 0 && system_time() < start + 5000 * MS && port_pending(ipi), "a pending port ends poll and stays pending");
+	check("SCHED-POLL-1", r == 0 && system_time() < start + 5000 * MS && port_pending(ipi),
+	      "a pending port ends poll and stays pending");
 	port_clear(ipi);
 	vcpu_info->evtchn_upcall_pending = 0;
 	port_mask(ipi, true);
@@ -46,7 +48,8 @@ void test_main(void)
 	deadline = system_time() + 3 * MS;
 	r = poll_at(0, 0, deadline);
 	check("SCHED-POLL-7", r == 0 && system_time() >= deadline, "no ports: a sleep");
-	check_eq("SCHED-POLL-8", poll_at(MACH2PHYS_VIRT_START + 0x30000000000, 1, 1), -EFAULT, "ports in the hypervisor's range");
+	check_eq("SCHED-POLL-8", poll_at(MACH2PHYS_VIRT_START + 0x30000000000, 1, 1), -EFAULT,
+		 "ports in the hypervisor's range");
 	check_eq("SCHED-POLL-9", poll_at(UNMAPPED, 1, 1), -EFAULT, "ports in an unmapped page");
 	check_eq("SCHED-POLL-10", vcpu_info->evtchn_upcall_mask, 1, "upcalls are still masked");
 	port_mask(timer, true);
@@ -54,12 +57,15 @@ void test_main(void)
 	deadline = system_time() + 3 * MS;
 	hypercall(set_timer_op, deadline);
 	r = poll(1, deadline + 10000 * MS);
-	check("SCHED-POLL-11", r == 0 && system_time() >= deadline && system_time() < deadline + 5000 * MS && port_pending(timer),
+	check("SCHED-POLL-11",
+	      r == 0 && system_time() >= deadline && system_time() < deadline + 5000 * MS &&
+		      port_pending(timer),
 	      "a masked timer port ends poll when it fires");
 	for (int i = 0; i < 127; i++)
 		ports[i] = idle;
 	ports[127] = ipi;
 	start = system_time();
 	r = poll(128, start + 10000 * MS);
-	check("SCHED-POLL-12", r == 0 && system_time() < start + 5000 * MS, "the last of 128 ports is seen");
+	check("SCHED-POLL-12", r == 0 && system_time() < start + 5000 * MS,
+	      "the last of 128 ports is seen");
 }

@@ -27,7 +27,9 @@ INSTRUCTION(ltr, "xor %%ebx, %%ebx; ltr %%bx")
 INSTRUCTION(lldt, "xor %%ebx, %%ebx; lldt %%bx")
 INSTRUCTION(lmsw, "mov $1, %%ebx; lmsw %%bx")
 INSTRUCTION(sysret, "mov $0x200, %%r11d; sysretq")
-INSTRUCTION(pushf_popf, "pushfq; pop %0; mov %0, %%rbx; and $~0x200, %%rbx; push %%rbx; popfq; pushfq; pop %%rbx; and %%rbx, %0")
+INSTRUCTION(
+	pushf_popf,
+	"pushfq; pop %0; mov %0, %%rbx; and $~0x200, %%rbx; push %%rbx; popfq; pushfq; pop %%rbx; and %%rbx, %0")
 INSTRUCTION(rdfsbase, "rdfsbase %0")
 INSTRUCTION(rdtsc, "rdtsc; shl $32, %%rdx; or %%rdx, %0")
 
@@ -53,9 +55,11 @@ static void cr0_and_cr2(void)
 	uint64_t cr0 = value_of(read_cr0);
 
 	check_eq("PRIV-1", cr0, 0x80050033, "CR0");
-	check("PRIV-4", is_gp(write_cr0, cr0 ^ 0x10000) && value_of(read_cr0) == cr0, "WP cannot be changed");
+	check("PRIV-4", is_gp(write_cr0, cr0 ^ 0x10000) && value_of(read_cr0) == cr0,
+	      "WP cannot be changed");
 	check("PRIV-5", is_done(write_cr0, cr0), "the same value can be written");
-	check("PRIV-6", is_done(write_cr2, 0x123456789) && value_of(read_cr2) == 0x123456789, "CR2 can be written");
+	check("PRIV-6", is_done(write_cr2, 0x123456789) && value_of(read_cr2) == 0x123456789,
+	      "CR2 can be written");
 }
 
 static void cr3(void)
@@ -64,7 +68,9 @@ static void cr3(void)
 
 	check_eq("PRIV-2", value_of(read_cr3), root, "CR3 is the machine address of the root");
 	check("PRIV-7", is_done(write_cr3, root), "it can be written back");
-	check("PRIV-8", is_gp(write_cr3, mfn_of(page_alloc()) << PAGE_SHIFT) && value_of(read_cr3) == root, "a data page cannot be the root");
+	check("PRIV-8",
+	      is_gp(write_cr3, mfn_of(page_alloc()) << PAGE_SHIFT) && value_of(read_cr3) == root,
+	      "a data page cannot be the root");
 }
 
 #define CR4_FSGSBASE 0x10000UL
@@ -78,7 +84,8 @@ static void fsgsbase(uint64_t cr4)
 	bool refused = attempt(rdfsbase, 0).vector == VECTOR_UD;
 
 	attempt(write_cr4, cr4 | CR4_FSGSBASE);
-	check("PRIV-29", refused && is_done(rdfsbase, 0) == !!(value_of(read_cr4) & CR4_FSGSBASE), "RDFSBASE works when CR4.FSGSBASE is set");
+	check("PRIV-29", refused && is_done(rdfsbase, 0) == !!(value_of(read_cr4) & CR4_FSGSBASE),
+	      "RDFSBASE works when CR4.FSGSBASE is set");
 	attempt(write_cr4, cr4);
 }
 
@@ -88,11 +95,16 @@ static void cr4(void)
 
 	check_eq("PRIV-3", value, 0x660, "CR4 at the start");
 	check("PRIV-9", is_done(write_cr4, value), "the same value can be written");
-	check("PRIV-10", is_done(write_cr4, value | CR4_DE | CR4_TSD) && value_of(read_cr4) == (value | CR4_DE | CR4_TSD) &&
-	      is_done(write_cr4, value) && value_of(read_cr4) == value, "DE and TSD can be set and cleared");
+	check("PRIV-10",
+	      is_done(write_cr4, value | CR4_DE | CR4_TSD) &&
+		      value_of(read_cr4) == (value | CR4_DE | CR4_TSD) && is_done(write_cr4, value) &&
+		      value_of(read_cr4) == value,
+	      "DE and TSD can be set and cleared");
 	attempt(write_cr4, value | CR4_FORBIDDEN);
-	check_eq("PRIV-11", value_of(read_cr4) & CR4_FORBIDDEN, 0, "VMXE, PCIDE, SMEP and SMAP cannot be set");
-	check("PRIV-30", is_done(write_cr4, 0) && value_of(read_cr4) == value, "what a guest may not change stays set");
+	check_eq("PRIV-11", value_of(read_cr4) & CR4_FORBIDDEN, 0,
+		 "VMXE, PCIDE, SMEP and SMAP cannot be set");
+	check("PRIV-30", is_done(write_cr4, 0) && value_of(read_cr4) == value,
+	      "what a guest may not change stays set");
 	fsgsbase(value);
 }
 
@@ -113,7 +125,8 @@ static void refused(void)
 	check("PRIV-20", is_gp(read_cr8, 0) && is_gp(write_cr8, 0), "CR8, read and written");
 	check("PRIV-26", is_gp(lmsw, 0), "LMSW");
 	check("PRIV-27", is_gp(sysret, 0), "SYSRET");
-	check_eq("PRIV-22", attempt(xsetbv, 0).vector, VECTOR_UD, "XSETBV while CR4.OSXSAVE is clear is #UD");
+	check_eq("PRIV-22", attempt(xsetbv, 0).vector, VECTOR_UD,
+		 "XSETBV while CR4.OSXSAVE is clear is #UD");
 }
 
 /* MOV from CR0 of which one byte lies on one page and two on the next. */
@@ -123,7 +136,7 @@ static bool across_pages(void)
 	static const uint8_t bytes[] = { 0x0f, 0x20, 0xc0, 0xc3 };
 
 	memcpy(code, bytes, sizeof(bytes));
-	return value_of((uint64_t (*)(uint64_t))(uint64_t)code) == value_of(read_cr0);
+	return value_of((uint64_t(*)(uint64_t))(uint64_t)code) == value_of(read_cr0);
 }
 
 static void unprivileged(void)
@@ -131,7 +144,8 @@ static void unprivileged(void)
 	uint64_t first, second, third;
 
 	check("PRIV-21", is_done(wbinvd, 0), "WBINVD is done");
-	check_eq("PRIV-23", value_of(pushf_popf) & 0x200, 0x200, "IF reads set, and POPF does not clear it");
+	check_eq("PRIV-23", value_of(pushf_popf) & 0x200, 0x200,
+		 "IF reads set, and POPF does not clear it");
 	first = value_of(rdtsc);
 	second = run_user(rdtsc, 0).value;
 	third = value_of(rdtsc);

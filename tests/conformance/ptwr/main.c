@@ -58,25 +58,34 @@ static void stores(void)
 	uint64_t at = slot_with(1, data, PTE_DATA);
 	struct attempt a;
 
-	check_eq("PTWR-2", hypercall(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0, "the assist is turned on");
-	check("PTWR-3", attempt(store_zero, at).vector == NO_TRAP && table[1] == 0, "a store of 8 bytes takes effect");
-	check("PTWR-4", attempt_write((void *)at, entry_for(data, PTE_DATA)).vector == NO_TRAP &&
-	      (table[1] & PTE_ADDR_MASK) == mfn_of(data) << PAGE_SHIFT && (table[1] & PTE_GUEST_KERNEL),
+	check_eq("PTWR-2", hypercall(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0,
+		 "the assist is turned on");
+	check("PTWR-3", attempt(store_zero, at).vector == NO_TRAP && table[1] == 0,
+	      "a store of 8 bytes takes effect");
+	check("PTWR-4",
+	      attempt_write((void *)at, entry_for(data, PTE_DATA)).vector == NO_TRAP &&
+		      (table[1] & PTE_ADDR_MASK) == mfn_of(data) << PAGE_SHIFT &&
+		      (table[1] & PTE_GUEST_KERNEL),
 	      "a good entry is stored as mmu_update would");
 	check("PTWR-5", attempt(lock_bts, at).vector == NO_TRAP && (table[1] & 0x200), "lock bts");
 	check("PTWR-6", attempt(lock_btr, at).vector == NO_TRAP && !(table[1] & 0x200), "lock btr");
-	check("PTWR-7", attempt(lock_and_byte, at).vector == NO_TRAP && !(table[1] & PTE_RW), "lock and of one byte");
+	check("PTWR-7", attempt(lock_and_byte, at).vector == NO_TRAP && !(table[1] & PTE_RW),
+	      "lock and of one byte");
 	a = attempt(exchange, at);
-	check("PTWR-8", a.vector == NO_TRAP && (a.value & PTE_PRESENT) && table[1] == 0, "xchg gives the old entry");
+	check("PTWR-8", a.vector == NO_TRAP && (a.value & PTE_PRESENT) && table[1] == 0,
+	      "xchg gives the old entry");
 	slot_with(1, data, PTE_DATA);
 	a = attempt(compare_exchange, at);
 	check("PTWR-9", a.vector == NO_TRAP && a.value == 1 && table[1] == 0, "lock cmpxchg");
 	a = attempt(rep_stos, (uint64_t)&table[8]);
 	check("PTWR-10", a.vector == NO_TRAP && a.value == 0, "rep stos over several entries");
 	slot_with(1, data, PTE_DATA | PTE_AVAIL);
-	check("PTWR-11", attempt(store_byte, at).vector == NO_TRAP && !(table[1] & 0xff00), "a store of one byte");
+	check("PTWR-11", attempt(store_byte, at).vector == NO_TRAP && !(table[1] & 0xff00),
+	      "a store of one byte");
 	mmu_update_one((mfn_of(table) << PAGE_SHIFT) + 16, 0x1234567800000000);
-	check("PTWR-12", attempt(store_dword, (uint64_t)&table[2]).vector == NO_TRAP && table[2] == 0x1234567800000000,
+	check("PTWR-12",
+	      attempt(store_dword, (uint64_t)&table[2]).vector == NO_TRAP &&
+		      table[2] == 0x1234567800000000,
 	      "a store of four bytes leaves the others");
 }
 
@@ -86,20 +95,26 @@ static void refused_stores(void)
 	uint64_t at = slot_with(1, data, PTE_DATA);
 	struct attempt a = attempt_write((void *)at, boot_l4_mfn() << PAGE_SHIFT | PTE_DATA);
 
-	check("PTWR-13", a.vector == VECTOR_PF && a.regs.error_code == 3, "an entry that would map a page table read-write: #PF");
-	check_eq("PTWR-14", table[1] & PTE_ADDR_MASK, mfn_of(data) << PAGE_SHIFT, "and the old entry stays");
+	check("PTWR-13", a.vector == VECTOR_PF && a.regs.error_code == 3,
+	      "an entry that would map a page table read-write: #PF");
+	check_eq("PTWR-14", table[1] & PTE_ADDR_MASK, mfn_of(data) << PAGE_SHIFT,
+		 "and the old entry stays");
 	a = attempt_write((void *)at, 0x8000000000UL << PAGE_SHIFT | PTE_DATA);
-	check("PTWR-15", a.vector == VECTOR_PF && a.regs.error_code == 3, "an entry of a frame beyond the machine: #PF");
+	check("PTWR-15", a.vector == VECTOR_PF && a.regs.error_code == 3,
+	      "an entry of a frame beyond the machine: #PF");
 	check_eq("PTWR-16", attempt(store_16_bytes, at).vector, VECTOR_PF, "a store of 16 bytes: #PF");
-	check_eq("PTWR-17", attempt(store_zero, at + 4).vector, VECTOR_PF, "a store across two entries: #PF");
-	check_eq("PTWR-18", attempt(store_zero, start_info->pt_base + 8).vector, VECTOR_PF, "a store to an L4: #PF");
+	check_eq("PTWR-17", attempt(store_zero, at + 4).vector, VECTOR_PF,
+		 "a store across two entries: #PF");
+	check_eq("PTWR-18", attempt(store_zero, start_info->pt_base + 8).vector, VECTOR_PF,
+		 "a store to an L4: #PF");
 	check_eq("PTWR-19", run_user(store_zero, at).vector, VECTOR_PF, "a store of user mode: #PF");
 }
 
 static void assist_off(void)
 {
 	hypercall(vm_assist, VMASST_CMD_disable, VMASST_TYPE_writable_pagetables);
-	check_eq("PTWR-20", attempt(store_zero, (uint64_t)table).vector, VECTOR_PF, "with the assist off again: #PF");
+	check_eq("PTWR-20", attempt(store_zero, (uint64_t)table).vector, VECTOR_PF,
+		 "with the assist off again: #PF");
 }
 
 void test_main(void)

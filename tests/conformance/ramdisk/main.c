@@ -8,11 +8,15 @@ void test_main(void)
 {
 	const char *line = (const char *)start_info->cmd_line;
 
-	check("ENTRY-27", strcmp(line, "one two=3 \"four,five\"") == 0, "the command line is what follows the file name");
+	check("ENTRY-27", strcmp(line, "one two=3 \"four,five\"") == 0,
+	      "the command line is what follows the file name");
 	if (strcmp(line, "one two=3 \"four,five\""))
 		note("it is: %s", line);
 	check_eq("ENTRY-28", start_info->mod_len, strlen(content), "mod_len is the ramdisk's length");
-	check("ENTRY-29", !(start_info->flags & SIF_MOD_START_PFN) && start_info->mod_start > (uint64_t)image_end - PAGE_SIZE,
+	check("ENTRY-29",
+	      !(start_info->flags & SIF_MOD_START_PFN) &&
+		      start_info->mod_start > (uint64_t)image_end - PAGE_SIZE,
 	      "mod_start is a linear address behind the image, for an image that does not ask for a pfn");
-	check("ENTRY-30", memcmp((void *)start_info->mod_start, content, strlen(content)) == 0, "its bytes are there");
+	check("ENTRY-30", memcmp((void *)start_info->mod_start, content, strlen(content)) == 0,
+	      "its bytes are there");
 }

@@ -45,7 +45,8 @@ static void asking(void)
 	work(2 * MS);
 	after = get();
 	check_eq("VCPU-RUNSTATE-1", before.state, RUNSTATE_running, "the calling vCPU is running");
-	check("VCPU-RUNSTATE-2", after.time[RUNSTATE_running] >= before.time[RUNSTATE_running] + 2 * MS, "time[running] grows with work");
+	check("VCPU-RUNSTATE-2", after.time[RUNSTATE_running] >= before.time[RUNSTATE_running] + 2 * MS,
+	      "time[running] grows with work");
 	check("VCPU-RUNSTATE-3", in_some_try(blocked_grows), "time[blocked] grows with sleep");
 	check("VCPU-RUNSTATE-4", after.state_entry_time <= system_time(), "the state began in the past");
 	memset(buffer, 0xee, sizeof(buffer));
@@ -75,11 +76,14 @@ static void area(void)
 	r = hypercall(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &op);
 	check("VCPU-RSAREA-1", r == 0 && shared.state == RUNSTATE_running, "the area is filled at once");
 	check("VCPU-RSAREA-2", in_some_try(area_follows), "it follows");
-	check("VCPU-RSAREA-5", !(shared.state_entry_time & XEN_RUNSTATE_UPDATE), "the update mark is off when the guest looks");
+	check("VCPU-RSAREA-5", !(shared.state_entry_time & XEN_RUNSTATE_UPDATE),
+	      "the update mark is off when the guest looks");
 	op.addr.v = MACH2PHYS_VIRT_START + 0x30000000000;
-	check_eq("VCPU-RSAREA-3", hypercall(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &op), -EFAULT, "not in the hypervisor's range");
+	check_eq("VCPU-RSAREA-3", hypercall(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &op),
+		 -EFAULT, "not in the hypervisor's range");
 	op.addr.v = UNMAPPED;
-	check_eq("VCPU-RSAREA-4", hypercall(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &op), 0, "an unmapped address is passed over");
+	check_eq("VCPU-RSAREA-4", hypercall(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &op), 0,
+		 "an unmapped address is passed over");
 	sleep(MS);
 }
 

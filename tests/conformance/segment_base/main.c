@@ -16,7 +16,10 @@ static uint64_t read_msr(uint64_t msr)
 
 static uint64_t write_msr(uint32_t msr, uint64_t value)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+			 : "memory");
 	return 0;
 }
 
@@ -45,25 +48,37 @@ static bool refuses_noncanonical(void)
 {
 	const void *bad = (void *)NON_CANONICAL;
 
-	return set(SEGBASE_FS, bad) == -EINVAL && set(SEGBASE_GS_KERNEL, bad) == -EINVAL && set(SEGBASE_GS_USER, bad) == -EINVAL;
+	return set(SEGBASE_FS, bad) == -EINVAL && set(SEGBASE_GS_KERNEL, bad) == -EINVAL &&
+	       set(SEGBASE_GS_USER, bad) == -EINVAL;
 }
 
 void test_main(void)
 {
 	static uint64_t a = 0x1111, b = 0x2222;
 
-	check("ENTRY-26", read_msr(FS_BASE) == 0 && read_msr(GS_BASE) == 0 && read_msr(KERNEL_GS_BASE) == 0, "all bases are 0 at the start");
+	check("ENTRY-26",
+	      read_msr(FS_BASE) == 0 && read_msr(GS_BASE) == 0 && read_msr(KERNEL_GS_BASE) == 0,
+	      "all bases are 0 at the start");
 	check("SEG-7", set(SEGBASE_FS, &a) == 0 && fs_word(0) == 0x1111, "SEGBASE_FS");
 	check_eq("SEG-13", run_user(fs_word, 0).value, 0x1111, "FS is the same in user mode");
 	set(SEGBASE_GS_KERNEL, &b);
 	set(SEGBASE_GS_USER, &a);
-	check("SEG-12", read_msr(FS_BASE) == (uint64_t)&a && read_msr(GS_BASE) == (uint64_t)&b && read_msr(KERNEL_GS_BASE) == (uint64_t)&a,
+	check("SEG-12",
+	      read_msr(FS_BASE) == (uint64_t)&a && read_msr(GS_BASE) == (uint64_t)&b &&
+		      read_msr(KERNEL_GS_BASE) == (uint64_t)&a,
 	      "RDMSR gives what was set");
-	check("SEG-8", refuses_noncanonical() && fs_word(0) == 0x1111 && gs_word(0) == 0x2222, "bases that are not canonical");
+	check("SEG-8", refuses_noncanonical() && fs_word(0) == 0x1111 && gs_word(0) == 0x2222,
+	      "bases that are not canonical");
 	write_msr(FS_BASE, (uint64_t)&b);
 	write_msr(GS_BASE, (uint64_t)&a);
 	write_msr(KERNEL_GS_BASE, (uint64_t)&b);
-	check("SEG-11", fs_word(0) == 0x2222 && gs_word(0) == 0x1111 && run_user(gs_word, 0).value == 0x2222, "WRMSR does the same");
-	check("SEG-9", hypercall(set_segment_base, 4, &a) == -EINVAL && hypercall(set_segment_base, 99, &a) == -EINVAL, "numbers above 3");
-	check_eq("SEG-10", hypercall(set_segment_base, SEGBASE_GS_USER_SEL, 0xfff8), 0, "a selector that cannot be loaded is no error");
+	check("SEG-11",
+	      fs_word(0) == 0x2222 && gs_word(0) == 0x1111 && run_user(gs_word, 0).value == 0x2222,
+	      "WRMSR does the same");
+	check("SEG-9",
+	      hypercall(set_segment_base, 4, &a) == -EINVAL &&
+		      hypercall(set_segment_base, 99, &a) == -EINVAL,
+	      "numbers above 3");
+	check_eq("SEG-10", hypercall(set_segment_base, SEGBASE_GS_USER_SEL, 0xfff8), 0,
+		 "a selector that cannot be loaded is no error");
 }

@@ -17,7 +17,8 @@ static uint64_t leaf_khz(void)
 {
 	uint32_t eax = 0x40000003, ebx, ecx = 2, edx;
 
-	__asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	__asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
+			 : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	return eax;
 }
 
@@ -51,15 +52,18 @@ void test_main(void)
 	uint64_t a = leaf_khz(), b = implied_khz(t), difference = a > b ? a - b : b - a, stamp;
 
 	check("TIME-1", !(t->version & 1), "version is even");
-	check("TIME-2", t->tsc_to_system_mul && t->tsc_shift >= -31 && t->tsc_shift <= 31, "mul and shift are sane");
+	check("TIME-2", t->tsc_to_system_mul && t->tsc_shift >= -31 && t->tsc_shift <= 31,
+	      "mul and shift are sane");
 	check("TIME-8", t->tsc_to_system_mul >> 31, "mul has its top bit set");
-	check("TIME-9", a && difference <= a / 1000, "the frequency is that of leaf 0x40000003.2 (%lu, %lu kHz)", a, b);
+	check("TIME-9", a && difference <= a / 1000,
+	      "the frequency is that of leaf 0x40000003.2 (%lu, %lu kHz)", a, b);
 	stamp = t->tsc_timestamp;
 	check("TIME-7", stamp <= tsc(), "tsc_timestamp is in the past");
 	check("TIME-3", never_goes_back(), "system time never goes back");
 	sleep.timeout = system_time() + 3 * MS;
 	hypercall(sched_op, SCHEDOP_poll, &sleep);
 	check("TIME-4", system_time() >= sleep.timeout, "a sleep ends not before its deadline");
-	check("TIME-5", !(shared_info->wc_version & 1) && shared_info->wc_nsec < 1000000000, "the wall clock is well-formed");
+	check("TIME-5", !(shared_info->wc_version & 1) && shared_info->wc_nsec < 1000000000,
+	      "the wall clock is well-formed");
 	check("TIME-6", shared_info->wc_sec > 1577836800 || shared_info->wc_sec_hi, "and after 2020");
 }

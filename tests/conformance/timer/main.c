@@ -19,7 +19,9 @@ static void sleep_until(uint64_t deadline)
 /* Wait for VIRQ_TIMER, but not longer than ns; returns the time at which it was seen, or 0. */
 static uint64_t fired_within(uint64_t ns)
 {
-	struct sched_poll op = { .ports = (uint64_t)&port, .nr_ports = 1, .timeout = system_time() + ns };
+	struct sched_poll op = { .ports = (uint64_t)&port,
+				 .nr_ports = 1,
+				 .timeout = system_time() + ns };
 
 	hypercall(sched_op, SCHEDOP_poll, &op);
 	if (!port_pending(port))
@@ -72,7 +74,8 @@ static bool second_replaces_first(void)
 static void one_shot(int64_t (*way)(uint64_t), const char *const tags[3])
 {
 	set = way;
-	check(tags[0], in_some_try(once_and_not_early), "a deadline in the future: once, and not before it");
+	check(tags[0], in_some_try(once_and_not_early),
+	      "a deadline in the future: once, and not before it");
 	check(tags[1], in_some_try(at_once), "a deadline in the past: at once");
 	check(tags[2], in_some_try(second_replaces_first), "setting it again replaces the deadline");
 }
@@ -99,7 +102,8 @@ static bool one_timer(void)
 static void stopping(void)
 {
 	check("VCPU-SHOT-4", in_some_try(stopped), "stopped, it raises nothing");
-	check_eq("VCPU-SHOT-5", hypercall(vcpu_op, VCPUOP_stop_singleshot_timer, 0, 0), 0, "stopping none");
+	check_eq("VCPU-SHOT-5", hypercall(vcpu_op, VCPUOP_stop_singleshot_timer, 0, 0), 0,
+		 "stopping none");
 	check("TIMER-3", in_some_try(cancelled), "0 cancels the deadline");
 	check("VCPU-SHOT-6", in_some_try(one_timer), "set_timer_op moves the same timer");
 }
@@ -110,11 +114,13 @@ static void strange_times(void)
 
 	set_op(start + (1UL << 51));
 	seen = fired_within(1000 * MS);
-	check("TIMER-5", seen >= start + 90 * MS && seen < start + 600 * MS, "far ahead: after about 100 ms");
+	check("TIMER-5", seen >= start + 90 * MS && seen < start + 600 * MS,
+	      "far ahead: after about 100 ms");
 	start = system_time();
 	set_op(-1UL);
 	seen = fired_within(1000 * MS);
-	check("TIMER-6", seen >= start + 90 * MS && seen < start + 600 * MS, "negative: after about 100 ms");
+	check("TIMER-6", seen >= start + 90 * MS && seen < start + 600 * MS,
+	      "negative: after about 100 ms");
 }
 
 void test_main(void)

@@ -24,7 +24,9 @@ static void send_again(struct regs *regs, unsigned int p)
 
 static void register_event(uint16_t flags, void (*entry)(void))
 {
-	struct callback_register op = { .type = CALLBACKTYPE_event, .flags = flags, .address = (uint64_t)entry };
+	struct callback_register op = { .type = CALLBACKTYPE_event,
+					.flags = flags,
+					.address = (uint64_t)entry };
 
 	hypercall(callback_op, CALLBACKOP_register, &op);
 }
@@ -39,9 +41,11 @@ static void masks(void)
 	evtchn_send(port);
 	deliver_events();
 	event_hook = NULL;
-	check_eq("CALLBACK-21", mask_inside, 1, "the handler starts with upcalls masked, whatever the flags say");
+	check_eq("CALLBACK-21", mask_inside, 1,
+		 "the handler starts with upcalls masked, whatever the flags say");
 	check_eq("CALLBACK-24", deepest, 1, "a further event does not enter it again");
-	check("CALLBACK-25", event_count[port] == 2 && upcalls == before + 2, "but is delivered by the iret that unmasks");
+	check("CALLBACK-25", event_count[port] == 2 && upcalls == before + 2,
+	      "but is delivered by the iret that unmasks");
 	mask_upcalls(true);
 }
 
@@ -58,12 +62,20 @@ static void frame(void)
 	__asm__ volatile("mov $0x5151, %%ebx; mov $0x5252, %%r12d; mov %%rsp, kept+16\n"
 			 "mov $17, %%eax; xor %%edi, %%edi; xor %%esi, %%esi; syscall; delivery_point:\n"
 			 "mov %%rbx, kept; mov %%r12, kept+8"
-			 : : : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "memory");
+			 :
+			 :
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+			   "memory");
 	mask_upcalls(true);
-	check("CALLBACK-22", upcall_regs.rip == (uint64_t)delivery_point && upcall_regs.saved_mask == 0 &&
-	      upcall_regs.rsp == kept.rsp && upcall_regs.cs == KERNEL_CS, "its frame has the interrupted rip and rsp, and mask 0");
-	check("CALLBACK-23", upcall_regs.rbx == 0x5151 && upcall_regs.r12 == 0x5252 && upcall_regs.rcx == (uint64_t)delivery_point &&
-	      kept.rbx == 0x5151 && kept.r12 == 0x5252, "registers are as they were, in the handler and after it");
+	check("CALLBACK-22",
+	      upcall_regs.rip == (uint64_t)delivery_point && upcall_regs.saved_mask == 0 &&
+		      upcall_regs.rsp == kept.rsp && upcall_regs.cs == KERNEL_CS,
+	      "its frame has the interrupted rip and rsp, and mask 0");
+	check("CALLBACK-23",
+	      upcall_regs.rbx == 0x5151 && upcall_regs.r12 == 0x5252 &&
+		      upcall_regs.rcx == (uint64_t)delivery_point && kept.rbx == 0x5151 &&
+		      kept.r12 == 0x5252,
+	      "registers are as they were, in the handler and after it");
 }
 
 static bool other_entry;

@@ -11,7 +11,10 @@ static bool (*const no_hook)(struct regs *regs);
 
 static uint64_t do_syscall(uint64_t nr)
 {
-	__asm__ volatile("syscall; .globl after_syscall; after_syscall: nop" : "+a"(nr) : "D"(0x77UL) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall; .globl after_syscall; after_syscall: nop"
+			 : "+a"(nr)
+			 : "D"(0x77UL)
+			 : "rcx", "r11", "memory");
 	return nr + 1;
 }
 
@@ -24,7 +27,8 @@ static void syscall_entry(void)
 	check_eq("USER-3", a.regs.rip, (uint64_t)after_syscall, "rip is behind the instruction");
 	check("USER-4", a.regs.rcx == a.regs.rip && ((a.regs.r11 ^ a.regs.rflags) & ~0x200UL) == 0,
 	      "rcx is rip, r11 is rflags but for IF, which the mask decides");
-	check("USER-5", a.regs.cs == FLAT_USER_CS64 && a.regs.ss == FLAT_USER_SS64, "cs and ss are the flat user selectors");
+	check("USER-5", a.regs.cs == FLAT_USER_CS64 && a.regs.ss == FLAT_USER_SS64,
+	      "cs and ss are the flat user selectors");
 	check_eq("USER-6", a.mask_in_handler, 1, "upcalls are masked, as CALLBACKF_mask_events asks");
 }
 
@@ -43,7 +47,8 @@ static void syscall_return(void)
 
 	trap_hook = answer;
 	a = run_user(do_syscall, 21);
-	check("USER-7", a.vector == 0x80 && a.value == 43, "iret returns the callback's answer to user mode");
+	check("USER-7", a.vector == 0x80 && a.value == 43,
+	      "iret returns the callback's answer to user mode");
 	iret_flags = VGCF_in_syscall;
 	a = run_user(do_syscall, 21);
 	check("USER-8", a.vector == 0x80 && a.value == 43, "with VGCF_in_syscall as well");
@@ -53,14 +58,16 @@ static void syscall_return(void)
 
 static void without_mask(void)
 {
-	struct callback_register op = { .type = CALLBACKTYPE_syscall, .address = (uint64_t)callback_syscall };
+	struct callback_register op = { .type = CALLBACKTYPE_syscall,
+					.address = (uint64_t)callback_syscall };
 	struct attempt a;
 
 	hypercall(callback_op, CALLBACKOP_register, &op);
 	mask_upcalls(false);
 	a = run_user(do_syscall, 1);
 	mask_upcalls(true);
-	check("USER-9", a.vector == TRAP_SYSCALL && a.mask_in_handler == 0, "without CALLBACKF_mask_events the mask byte stays");
+	check("USER-9", a.vector == TRAP_SYSCALL && a.mask_in_handler == 0,
+	      "without CALLBACKF_mask_events the mask byte stays");
 }
 
 INSTRUCTION(user_hlt, "hlt")
@@ -102,10 +109,13 @@ static void kernel_stack(void)
 	extern char trap_stack_top[];
 
 	trap_hook = keep_stack;
-	check_eq("STACK-1", hypercall(stack_switch, USER_SS, stack + PAGE_SIZE), 0, "stack_switch takes ss and rsp");
+	check_eq("STACK-1", hypercall(stack_switch, USER_SS, stack + PAGE_SIZE), 0,
+		 "stack_switch takes ss and rsp");
 	run_user(do_syscall, 1);
-	check("STACK-2", handler_stack == (uint64_t)stack + PAGE_SIZE, "an entry from user mode starts there");
-	check_eq("STACK-3", hypercall(stack_switch, USER_SS & ~3, stack + PAGE_SIZE - 8), 0, "RPL of ss need not be 3");
+	check("STACK-2", handler_stack == (uint64_t)stack + PAGE_SIZE,
+	      "an entry from user mode starts there");
+	check_eq("STACK-3", hypercall(stack_switch, USER_SS & ~3, stack + PAGE_SIZE - 8), 0,
+		 "RPL of ss need not be 3");
 	run_user(do_syscall, 1);
 	check("STACK-4", handler_stack == (uint64_t)stack + PAGE_SIZE - 16, "rsp is rounded down to 16");
 	hypercall(stack_switch, USER_SS, trap_stack_top);
@@ -126,9 +136,11 @@ static void gs_bases(void)
 	static uint64_t kernel_word = 0x1111, user_word = 0x2222;
 	struct attempt a;
 
-	check_eq("SEG-1", hypercall(set_segment_base, SEGBASE_GS_KERNEL, &kernel_word), 0, "GS base of the running mode is set");
+	check_eq("SEG-1", hypercall(set_segment_base, SEGBASE_GS_KERNEL, &kernel_word), 0,
+		 "GS base of the running mode is set");
 	check_eq("SEG-2", user_gs(0), 0x1111, "and in use at once");
-	check_eq("SEG-3", hypercall(set_segment_base, SEGBASE_GS_USER, &user_word), 0, "GS base of user mode is set");
+	check_eq("SEG-3", hypercall(set_segment_base, SEGBASE_GS_USER, &user_word), 0,
+		 "GS base of user mode is set");
 	check_eq("SEG-4", user_gs(0), 0x1111, "and does not change kernel mode's");
 	a = run_user(user_gs, 0);
 	check("SEG-5", a.vector == 0x80 && a.value == 0x2222, "user mode finds its own GS base");
@@ -145,7 +157,8 @@ static uint64_t user_word(uint64_t address)
 
 static void own_root(void)
 {
-	uint64_t *root = page_alloc(), *l3 = page_alloc(), *l2 = page_alloc(), *l1 = page_alloc(), *data = page_alloc();
+	uint64_t *root = page_alloc(), *l3 = page_alloc(), *l2 = page_alloc(), *l1 = page_alloc(),
+		 *data = page_alloc();
 	uint64_t va = 0x123UL << 12;
 	struct attempt a;
 
@@ -159,16 +172,20 @@ static void own_root(void)
 	make_readonly(l2);
 	make_readonly(l3);
 	make_readonly(root);
-	check_eq("USER-11", mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(root), 0), 0, "user mode gets a root of its own");
+	check_eq("USER-11", mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of(root), 0), 0,
+		 "user mode gets a root of its own");
 	a = run_user(user_word, va);
 	check("USER-12", a.vector == 0x80 && a.value == 0x5555, "user mode runs on it");
 	a = attempt_read((void *)va);
 	check("USER-13", a.vector == VECTOR_PF, "kernel mode does not");
-	check_eq("USER-14", mmuext(MMUEXT_NEW_USER_BASEPTR, boot_l4_mfn(), 0), 0, "it may be the kernel's root");
+	check_eq("USER-14", mmuext(MMUEXT_NEW_USER_BASEPTR, boot_l4_mfn(), 0), 0,
+		 "it may be the kernel's root");
 	a = run_user(user_word, (uint64_t)data);
-	check("USER-15", a.vector == 0x80 && a.value == 0x5555, "and user mode then sees the same mappings");
+	check("USER-15", a.vector == 0x80 && a.value == 0x5555,
+	      "and user mode then sees the same mappings");
 	map_back(root);
-	check("USER-16", attempt_write(root, 0).vector == NO_TRAP, "a root given up can be mapped read-write again");
+	check("USER-16", attempt_write(root, 0).vector == NO_TRAP,
+	      "a root given up can be mapped read-write again");
 }
 
 void test_main(void)

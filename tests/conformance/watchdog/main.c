@@ -20,7 +20,8 @@ void test_main(void)
 	check_eq("SCHED-WATCHDOG-6", (int32_t)watchdog(0, 40), -ENOSPC, "there is no third");
 	watchdog((uint32_t)second, 0);
 	check_eq("SCHED-WATCHDOG-4", watchdog((uint32_t)second, 10), -EINVAL, "one that is not started");
-	check("SCHED-WATCHDOG-5", watchdog(3, 10) == -EINVAL && watchdog(0x7fffffff, 10) == -EINVAL, "ids that do not exist");
+	check("SCHED-WATCHDOG-5", watchdog(3, 10) == -EINVAL && watchdog(0x7fffffff, 10) == -EINVAL,
+	      "ids that do not exist");
 	watchdog((uint32_t)first, 1);
 	check_eq("SCHED-WATCHDOG-3", watchdog((uint32_t)first, 0), 0, "it is ended");
 	sleep.timeout = system_time() + 1500000000;
