@@ -47,12 +47,15 @@ void deliver_events(void)
 
 bool port_pending(unsigned int port)
 {
-	return __atomic_load_n(&shared_info->evtchn_pending[port / 64], __ATOMIC_SEQ_CST) >> (port % 64) & 1;
+	return __atomic_load_n(&shared_info->evtchn_pending[port / 64], __ATOMIC_SEQ_CST) >>
+		       (port % 64) &
+	       1;
 }
 
 void port_clear(unsigned int port)
 {
-	__atomic_and_fetch(&shared_info->evtchn_pending[port / 64], ~(1UL << (port % 64)), __ATOMIC_SEQ_CST);
+	__atomic_and_fetch(&shared_info->evtchn_pending[port / 64], ~(1UL << (port % 64)),
+			   __ATOMIC_SEQ_CST);
 }
 
 void port_mask(unsigned int port, bool mask)

@@ -10,7 +10,9 @@ int64_t grant_op(unsigned int cmd, void *op)
 struct grant_entry_v1 *grant_table_map(void)
 {
 	uint64_t frame = 0;
-	struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = 1, .frame_list = (uint64_t)&frame };
+	struct gnttab_setup_table setup = { .dom = DOMID_SELF,
+					    .nr_frames = 1,
+					    .frame_list = (uint64_t)&frame };
 	void *page = page_alloc();
 
 	if (grant_op(GNTTABOP_setup_table, &setup) || setup.status || map_frame(page, frame, PTE_DATA))
@@ -18,7 +20,8 @@ struct grant_entry_v1 *grant_table_map(void)
 	return page;
 }
 
-void grant_page(struct grant_entry_v1 *table, uint32_t ref, uint16_t dom, const void *page, uint16_t flags)
+void grant_page(struct grant_entry_v1 *table, uint32_t ref, uint16_t dom, const void *page,
+		uint16_t flags)
 {
 	table[ref].domid = dom;
 	table[ref].frame = (uint32_t)mfn_of(page);
@@ -28,7 +31,9 @@ void grant_page(struct grant_entry_v1 *table, uint32_t ref, uint16_t dom, const 
 
 int grant_map(uint64_t host_addr, uint32_t flags, uint32_t ref, uint16_t dom, uint32_t *handle)
 {
-	struct gnttab_map_grant_ref op = { .host_addr = host_addr, .flags = flags, .ref = ref, .dom = dom, .status = 99 };
+	struct gnttab_map_grant_ref op = {
+		.host_addr = host_addr, .flags = flags, .ref = ref, .dom = dom, .status = 99
+	};
 
 	if (grant_op(GNTTABOP_map_grant_ref, &op))
 		return 98;

@@ -63,10 +63,12 @@ static const char *convert(const char *format, va_list *args)
 		put_signed(is_long ? va_arg(*args, int64_t) : va_arg(*args, int), width, fill);
 		break;
 	case 'u':
-		put_number(is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int), 10, false, width, fill);
+		put_number(is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int), 10, false,
+			   width, fill);
 		break;
 	case 'x':
-		put_number(is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int), 16, false, width, fill);
+		put_number(is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int), 16, false,
+			   width, fill);
 		break;
 	case 'p':
 		put_number((uint64_t)va_arg(*args, void *), 16, false, 16, '0');

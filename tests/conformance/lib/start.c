@@ -34,7 +34,9 @@ static void register_traps(void)
 static void register_callback(uint16_t type, void (*entry)(void))
 {
 	struct callback_register op = {
-		.type = type, .flags = CALLBACKF_mask_events, .address = (uint64_t)entry,
+		.type = type,
+		.flags = CALLBACKF_mask_events,
+		.address = (uint64_t)entry,
 	};
 
 	if (hypercall(callback_op, CALLBACKOP_register, &op))
@@ -45,7 +47,9 @@ static void register_callback(uint16_t type, void (*entry)(void))
 static bool stop_timer(void)
 {
 	uint32_t port = (uint32_t)evtchn_bind_virq(VIRQ_TIMER, 0);
-	struct sched_poll op = { .ports = (uint64_t)&port, .nr_ports = 1, .timeout = system_time() + 1000000000 };
+	struct sched_poll op = { .ports = (uint64_t)&port,
+				 .nr_ports = 1,
+				 .timeout = system_time() + 1000000000 };
 	bool came;
 
 	hypercall(sched_op, SCHEDOP_poll, &op);

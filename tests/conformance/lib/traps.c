@@ -108,7 +108,10 @@ struct user_frame user_frame_for(uint64_t (*function)(uint64_t))
 
 	*top = (uint64_t)user_exit;
 	return (struct user_frame){
-		.rip = (uint64_t)function, .cs = USER_CS, .ss = USER_SS, .rsp = (uint64_t)top,
+		.rip = (uint64_t)function,
+		.cs = USER_CS,
+		.ss = USER_SS,
+		.rsp = (uint64_t)top,
 		.rflags = 0x2 | (vcpu_info->evtchn_upcall_mask ? 0 : 0x200),
 	};
 }
