@@ -109,7 +109,7 @@ void frame_freed(mfn_t mfn);		/* put_frame()'s last step */
 
 /* --- references -------------------------------------------------------------------------------------- */
 
-#define COUNT_MAX 0x7fffffffu
+#define COUNT_MAX 0x7fffffffu	/* as far as get_frame() counts: as a signed number the next is below 0 */
 
 static inline bool cas64(u64 *p, u64 *old, u64 new)
 {
@@ -126,7 +126,7 @@ static inline bool get_frame(mfn_t mfn, domid_t owner)
 		return false;
 	x = READ_ONCE(f->count_owner);
 	do {
-		if (unlikely((u16)(x >> 32) != owner || (u32)x - 1 >= COUNT_MAX - 1))
+		if (unlikely((u16)(x >> 32) != owner || (s32)((u32)x + 1) <= 1))
 			return false;
 	} while (unlikely(!cas64(&f->count_owner, &x, x + 1)));
 	return true;
@@ -151,15 +151,19 @@ void frames_init(void);		/* once, after features_init() */
 
 bool get_writable_slow(mfn_t mfn);
 
-/* A FRAME_WRITABLE reference for one who holds a general one. False: the frame is in use as something else. */
-static inline bool get_writable(mfn_t mfn)
+/* False: get_writable_slow() knows. */
+static inline bool try_get_writable(mfn_t mfn)
 {
 	struct frame *f = mfn_to_frame(mfn);
 	u64 x = READ_ONCE(f->type_stamp);
 
-	if (likely((u32)x - TYPE_WORD(FRAME_WRITABLE) < TYPE_COUNT && cas64(&f->type_stamp, &x, x + 1)))
-		return true;
-	return get_writable_slow(mfn);
+	return likely((u32)x - TYPE_WORD(FRAME_WRITABLE) < TYPE_COUNT && cas64(&f->type_stamp, &x, x + 1));
+}
+
+/* A FRAME_WRITABLE reference for one who holds a general one. False: the frame is in use as something else. */
+static inline bool get_writable(mfn_t mfn)
+{
+	return try_get_writable(mfn) || get_writable_slow(mfn);
 }
 
 extern u32 tlb_clock;	/* cpu.h */

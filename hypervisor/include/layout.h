@@ -4,13 +4,14 @@
  *
  *   0xffff800000000000  slot 256  machine-to-phys table, one u64 a frame, read-only for guests
  *   0xffff808000000000  slot 257  the same table, writable, for the hypervisor
+ *   0xffff810000000000  slot 258  each L4 names itself: the tables in CR3 as an array of L1 entries (linear.h)
  *   0xffff820000000000  slot 260  windows: one of VCPU_WINDOW_SIZE a vCPU, then one a CPU
  *   0xffff828000000000  slot 261  frame table, struct frame[mfn]
  *   0xffff82c000000000  slot 261  the hypervisor's image
  *   0xffff82e000000000  slot 261  device registers (local APIC, I/O APIC, ACPI tables)
  *   0xffff830000000000  slot 262  all of memory, one to one, up to the end of slot 271 (5 TiB)
  *
- * The L4 entries of these slots are filled once at boot and are the same in every L4, so a
+ * The L4 entries of these slots but 258 are filled once at boot and are the same in every L4, so a
  * mapping made here is seen everywhere at once. All but slot 256 is supervisor-only.
  */
 #ifndef PARAVANE_LAYOUT_H
@@ -18,11 +19,13 @@
 
 #define HV_FIRST_SLOT 256
 #define HV_LAST_SLOT 271
+#define LINEAR_SLOT 258
 #define HV_START 0xffff800000000000
 #define HV_END 0xffff880000000000
 
 #define M2P_START 0xffff800000000000
 #define M2P_WRITABLE_START 0xffff808000000000
+#define LINEAR_START 0xffff810000000000
 #define WINDOWS_START 0xffff820000000000
 #define CPU_WINDOWS_START 0xffff824000000000
 #define FRAME_TABLE_START 0xffff828000000000

@@ -25,6 +25,12 @@ static inline bool address_canonical(u64 address)
 	return (u64)((s64)(address << 16) >> 16) == address;
 }
 
+/* Canonical, and not in the reserved range. */
+static inline bool guest_page_ok(u64 address)
+{
+	return (u64)((s64)address >> HV_SHIFT) + 15 <= 30;
+}
+
 /* For arrays that are not touched in ascending order from the start. */
 static inline bool guest_range_ok(u64 address, u64 bytes)
 {

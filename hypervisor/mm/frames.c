@@ -25,7 +25,7 @@
 
 #define UPPER_REFUSED (PTE_PWT | PTE_PCD | PTE_PSE | PTE_GLOBAL)
 
-u64 l1_refused = PTE_CACHE;
+u64 l1_refused = PTE_CACHE, l1_hard = ~L1_SOFT;
 static u64 nx_refused;		/* PTE_NX where the CPU has none */
 static mfn_t machine_frames;	/* one past the highest that the CPU can address */
 
@@ -43,6 +43,7 @@ void frames_init(void)
 	if (!cpu_has.nx)
 		nx_refused = PTE_NX;
 	l1_refused |= nx_refused;
+	l1_hard |= nx_refused;
 }
 
 /* Interrupt controllers are the hypervisor's. */
@@ -104,8 +105,8 @@ bool get_writable_slow(mfn_t mfn)
 	}
 }
 
-/* Device frames and cache attributes are for domain 0, in its own tables. */
-int get_l1e_slow(struct domain *d, u64 pte, domid_t owner)
+/* get_l1e()'s rest; held: it has the general reference. Device frames and cache attributes are for domain 0, in its own tables. */
+int get_l1e_slow(struct domain *d, u64 pte, domid_t owner, bool held)
 {
 	mfn_t mfn = pte_mfn(pte);
 
@@ -113,7 +114,7 @@ int get_l1e_slow(struct domain *d, u64 pte, domid_t owner)
 		return -EINVAL;
 	if (is_device(mfn))
 		return d->privileged && !device_refused(mfn) ? 0 : -EPERM;
-	if (!get_frame(mfn, owner))
+	if (!held && !get_frame(mfn, owner))
 		return -EBUSY;
 	if (!(pte & PTE_RW) || get_writable(mfn))
 		return 0;
@@ -221,16 +222,6 @@ static bool is_hv_slot(enum frame_type level, unsigned index)
 	return level == FRAME_L4 && index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
 }
 
-/* A and D of the old entry survive: the hardware may set them at any time. */
-static u64 replace_keeping_ad(u64 *pte, u64 new)
-{
-	u64 old = READ_ONCE(*pte);
-
-	while (!cas64(pte, &old, new | (old & (PTE_ACCESSED | PTE_DIRTY))))
-		;
-	return old;
-}
-
 int set_upper_entry(struct domain *d, mfn_t table, enum frame_type level, unsigned index, u64 new, bool keep_ad, bool *flush)
 {
 	u64 *entry = (u64 *)mfn_to_virt(table) + index, old = READ_ONCE(*entry);
@@ -242,17 +233,14 @@ int set_upper_entry(struct domain *d, mfn_t table, enum frame_type level, unsign
 		new = upper_adjust(new, level);
 		if ((old & PTE_PRESENT) && !((old ^ new) & ~(PTE_SOFT | nx_refused))) {
 			*flush = true;
-			if (keep_ad)
-				replace_keeping_ad(entry, new);
-			else
-				WRITE_ONCE(*entry, new);
+			exchange_entry(entry, new, keep_ad);
 			return 0;
 		}
 		rc = get_upper(d, table, level, new);
 		if (rc)
 			return rc;
 	}
-	old = keep_ad ? replace_keeping_ad(entry, new) : __atomic_exchange_n(entry, new, __ATOMIC_SEQ_CST);
+	old = exchange_entry(entry, new, keep_ad);
 	if (old & PTE_PRESENT) {
 		*flush = true;
 		put_upper(d, table, level, old);
@@ -332,8 +320,10 @@ static int upper_validate(struct domain *d, mfn_t table, enum frame_type level)
 		}
 		preempt_point();
 	}
-	if (level == FRAME_L4)
+	if (level == FRAME_L4) {
 		memcpy(t + HV_FIRST_SLOT, hv_l4 + HV_FIRST_SLOT, (HV_LAST_SLOT - HV_FIRST_SLOT + 1) * sizeof(*t));
+		t[LINEAR_SLOT] = table << PAGE_SHIFT | PTE_PRESENT | PTE_ACCESSED;
+	}
 	return 0;
 }
 

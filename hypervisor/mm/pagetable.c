@@ -272,7 +272,7 @@ static void fill_tables(int i)
 static void make_l3s(void)
 {
 	for (int slot = HV_FIRST_SLOT; slot <= HV_LAST_SLOT; slot++)
-		if (slot != HV_FIRST_SLOT + 1)
+		if (slot != HV_FIRST_SLOT + 1 && slot != LINEAR_SLOT)
 			make_entry(HV_START + (slot - HV_FIRST_SLOT) * level_size(4), LEVEL_1G);
 	hv_l4[HV_FIRST_SLOT + 1] = hv_l4[HV_FIRST_SLOT] & ~(u64)PTE_USER;
 	hv_l4[HV_FIRST_SLOT] &= ~(u64)PTE_RW;

@@ -16,13 +16,10 @@
  * Under l1_lock: the entry of an L1 table of d's that `address` lies in, if it is mapped by the current tables without RW (a store
  * that faulted for another reason is not for us).
  */
-static u64 *ptwr_target(struct domain *d, maddr_t root, u64 address)
+static inline u64 *ptwr_target(struct domain *d, u64 address)
 {
-	u64 *mapping = find_l1e(d, root, address), pte;
+	u64 pte = guest_page_ok(address) ? linear_l1e(address) : 0;
 
-	if (!mapping)
-		return NULL;
-	pte = READ_ONCE(*mapping);
 	if ((pte & (PTE_PRESENT | PTE_RW)) != PTE_PRESENT || pte_mfn(pte) >= max_mfn || !is_l1_of(d, pte_mfn(pte)))
 		return NULL;
 	return (u64 *)mfn_to_virt(pte_mfn(pte)) + (address & (PAGE_SIZE - 1)) / 8;
@@ -56,8 +53,8 @@ static bool ptwr_plain(struct vcpu *v, u64 address, unsigned reg)
 	bool done;
 
 	spin_lock(&d->l1_lock);
-	entry = ptwr_target(d, v->kernel_cr3, address);
-	done = entry && !set_l1e(d, entry, new, false, d->id);
+	entry = ptwr_target(d, address);
+	done = entry && !set_l1e(d, entry, new, d->id);
 	spin_unlock(&d->l1_lock);
 	return done;
 }
@@ -84,7 +81,7 @@ static bool ptwr_decoded(struct vcpu *v, u64 address, const struct insn *i)
 	u64 *entry;
 
 	spin_lock(&d->l1_lock);
-	entry = ptwr_target(d, v->kernel_cr3, address);
+	entry = ptwr_target(d, address);
 	if (entry) {
 		old = READ_ONCE(*entry);
 		if (insn_store(i, &regs, old >> shift & mask, &part))

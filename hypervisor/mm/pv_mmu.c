@@ -20,45 +20,62 @@
 
 /* --- L1 entries ------------------------------------------------------------------------------------------------- */
 
-static inline u64 exchange_entry(u64 *pte, u64 new, bool keep_ad)
+static __attribute__((noinline, cold)) int put_segdesc_l1e(struct domain *d, mfn_t mfn)
 {
-	u64 old;
-
-	if (likely(!keep_ad))
-		return __atomic_exchange_n(pte, new, __ATOMIC_SEQ_CST);
-	old = READ_ONCE(*pte);
-	while (!cas64(pte, &old, new | (old & (PTE_ACCESSED | PTE_DIRTY))))
-		;
-	return old;
-}
-
-/* Under d->l1_lock; *pte is in a validated L1 table of d. New frames must be `owner`'s. 0 or what get_l1e() says. */
-static inline int set_l1e_inline(struct domain *d, u64 *pte, u64 new, bool keep_ad, domid_t owner)
-{
-	u64 old;
-	int rc;
-
-	if (new & PTE_PRESENT) {
-		new = l1_adjust(new);
-		old = READ_ONCE(*pte);
-		if (!((old ^ new) & ~L1_SOFT) && likely(!keep_ad && !(new & l1_refused)) && likely(cas64(pte, &old, new)))
-			return 0;
-		rc = get_l1e(d, new, owner);
-		if (unlikely(rc))
-			return rc;
-	}
-	old = exchange_entry(pte, new, keep_ad);
-	if (old & PTE_PRESENT)
-		put_l1e(d, old);
+	ldt_page_unmapped(d);
+	put_frame(mfn);
 	return 0;
 }
 
-int set_l1e(struct domain *d, u64 *pte, u64 new, bool keep_ad, domid_t owner)
+/* put_l1e(), such that it is last in its callers and they need no stack. */
+static inline int drop_l1e(struct domain *d, u64 old)
 {
-	return set_l1e_inline(d, pte, new, keep_ad, owner);
+	mfn_t mfn = pte_mfn(old);
+
+	if (!(old & PTE_PRESENT) || unlikely(is_device(mfn)))
+		return 0;
+	if (old & PTE_RW)
+		put_writable(mfn);
+	else if (unlikely(frame_type(mfn_to_frame(mfn)) == FRAME_SEGDESC))
+		return put_segdesc_l1e(d, mfn);
+	put_frame(mfn);
+	return 0;
 }
 
-/* The same for a caller whose `new` comes of `old`: -EAGAIN if the entry is that no more. */
+static __attribute__((noinline, cold)) int replace_l1e_slow(struct domain *d, u64 *pte, u64 new, domid_t owner, bool held)
+{
+	int rc = get_l1e_slow(d, new, owner, held);
+
+	return rc ? rc : drop_l1e(d, __atomic_exchange_n(pte, new, __ATOMIC_SEQ_CST));
+}
+
+/* As set_l1e(), whatever the entries are. The common case makes no calls. */
+__attribute__((noinline)) int replace_l1e(struct domain *d, u64 *pte, u64 new, domid_t owner)
+{
+	if (new & PTE_PRESENT) {
+		mfn_t mfn = pte_mfn(new);
+
+		if (unlikely(new & l1_refused) || unlikely(!get_frame(mfn, owner)))
+			return replace_l1e_slow(d, pte, new, owner, false);
+		if (new & PTE_RW && unlikely(!try_get_writable(mfn)))
+			return replace_l1e_slow(d, pte, new, owner, true);
+	}
+	return drop_l1e(d, __atomic_exchange_n(pte, new, __ATOMIC_SEQ_CST));
+}
+
+/* Accessed and Dirty stay. */
+static int set_l1e_keeping_ad(struct domain *d, u64 *pte, u64 new, domid_t owner)
+{
+	int rc = 0;
+
+	if (new & PTE_PRESENT) {
+		new = l1_adjust(new);
+		rc = get_l1e(d, new, owner);
+	}
+	return rc ? rc : drop_l1e(d, exchange_entry(pte, new, true));
+}
+
+/* set_l1e() for a caller whose `new` comes of `old`: -EAGAIN if the entry is that no more. */
 int change_l1e(struct domain *d, u64 *pte, u64 old, u64 new)
 {
 	u64 found = old;
@@ -74,51 +91,24 @@ int change_l1e(struct domain *d, u64 *pte, u64 old, u64 new)
 		old = new;
 		rc = -EAGAIN;
 	}
-	if (old & PTE_PRESENT)
-		put_l1e(d, old);
+	drop_l1e(d, old);
 	return rc;
-}
-
-/*
- * Under d->l1_lock: the entry that maps va in the tables below `root`, or NULL. Upper tables may change meanwhile,
- * so what they say is only a hint: it counts if it leads to an L1 table of d's.
- */
-static inline u64 *find_l1e_inline(struct domain *d, maddr_t root, u64 va)
-{
-	u64 entry = root | PTE_PRESENT;
-	mfn_t mfn;
-
-	if (unlikely(!guest_address_ok(va) || !address_canonical(va)))
-		return NULL;
-	for (int shift = 39; shift >= 21; shift -= 9) {
-		mfn = pte_mfn(entry);
-		if (unlikely(mfn >= max_mfn))
-			return NULL;
-		entry = READ_ONCE(((u64 *)mfn_to_virt(mfn))[va >> shift & (PTE_ENTRIES - 1)]);
-		if (unlikely(!(entry & PTE_PRESENT)))
-			return NULL;
-	}
-	mfn = pte_mfn(entry);
-	if (unlikely(mfn >= max_mfn || !is_l1_of(d, mfn)))
-		return NULL;
-	return (u64 *)mfn_to_virt(mfn) + (va >> PAGE_SHIFT & (PTE_ENTRIES - 1));
-}
-
-u64 *find_l1e(struct domain *d, maddr_t root, u64 va)
-{
-	return find_l1e_inline(d, root, va);
 }
 
 u64 mmu_read_l1e(struct vcpu *v, u64 va)
 {
-	struct domain *d = v->domain;
-	u64 *pte, entry;
+	u64 entry = v->kernel_cr3 | PTE_PRESENT;
 
-	spin_lock(&d->l1_lock);
-	pte = find_l1e(d, v->kernel_cr3, va);
-	entry = pte ? READ_ONCE(*pte) : 0;
-	spin_unlock(&d->l1_lock);
+	if (!guest_page_ok(va))
+		return 0;
+	for (int shift = 39; shift >= PAGE_SHIFT; shift -= 9) {
+		if (!(entry & PTE_PRESENT) || pte_mfn(entry) >= max_mfn)
+			return 0;
+		raw_get_u64(entry, (u64)mfn_to_virt(pte_mfn(entry)) + (va >> shift & (PTE_ENTRIES - 1)) * 8, fault);
+	}
 	return entry;
+fault:
+	return 0;
 }
 
 /* --- for grant mappings --------------------------------------------------------------------------------------- */
@@ -126,7 +116,7 @@ u64 mmu_read_l1e(struct vcpu *v, u64 va)
 static u64 *place_l1e(struct domain *d, struct l1e_place at)
 {
 	if (!at.is_machine)
-		return find_l1e(d, current->kernel_cr3, at.address);
+		return find_l1e(d, at.address);
 	if (at.address & 7 || at.address >> PAGE_SHIFT >= max_mfn || !is_l1_of(d, at.address >> PAGE_SHIFT))
 		return NULL;
 	return maddr_to_virt(at.address);
@@ -134,14 +124,12 @@ static u64 *place_l1e(struct domain *d, struct l1e_place at)
 
 int mmu_give_l1e(struct domain *d, struct l1e_place at, u64 pte)
 {
-	u64 *place, old = 0;
+	u64 *place;
 
 	spin_lock(&d->l1_lock);
 	place = place_l1e(d, at);
 	if (place)
-		old = exchange_entry(place, pte, false);
-	if (old & PTE_PRESENT)
-		put_l1e(d, old);
+		drop_l1e(d, exchange_entry(place, pte, false));
 	spin_unlock(&d->l1_lock);
 	return place ? 0 : -EINVAL;
 }
@@ -222,102 +210,146 @@ static int update_m2p(mfn_t mfn, u64 pfn, domid_t owner)
 	return 0;
 }
 
-/* Under the page mutex, so a table that is being validated now is seen as what it has become. */
-static int update_table(struct domain *d, maddr_t at, u64 new, bool keep_ad, domid_t owner, bool *flush)
+/* Takes d's l1_lock if the table at this machine address is a validated L1 of d's. */
+static inline bool lock_l1(struct domain *d, maddr_t table)
 {
-	mfn_t mfn = at >> PAGE_SHIFT;
+	if (unlikely(table & (PAGE_SIZE - 1) || table >> PAGE_SHIFT >= max_mfn))
+		return false;
+	spin_lock(&d->l1_lock);
+	if (likely(is_l1_of(d, table >> PAGE_SHIFT)))
+		return true;
+	spin_unlock(&d->l1_lock);
+	return false;
+}
+
+struct update {
+	maddr_t at;
+	u64 new;
+	bool keep_ad;
+	domid_t owner;		/* of frames to map */
+};
+
+/* False: not in an L1 table. */
+static bool update_l1(struct domain *d, const struct update *u, int *rc)
+{
+	u64 *pte = maddr_to_virt(u->at);
+
+	if (!lock_l1(d, u->at & PAGE_MASK))
+		return false;
+	*rc = u->keep_ad ? set_l1e_keeping_ad(d, pte, u->new, u->owner) : set_l1e(d, pte, u->new, u->owner);
+	spin_unlock(&d->l1_lock);
+	return true;
+}
+
+/* Under the page mutex, so a table that is being validated now is seen as what it has become. */
+static int update_table(struct domain *d, const struct update *u, bool *flush)
+{
+	mfn_t mfn = u->at >> PAGE_SHIFT;
 	u32 word = READ_ONCE(mfn_to_frame(mfn)->type);
 	enum frame_type level = word >> TYPE_SHIFT;
-	int rc;
+	int rc = -EINVAL;
 
 	if (!(word & TYPE_VALIDATED) || level > FRAME_L4)
-		return -EINVAL;
+		return rc;
 	if (level != FRAME_L1)
-		return set_upper_entry(d, mfn, level, at % PAGE_SIZE / 8, new, keep_ad, flush);
-	spin_lock(&d->l1_lock);
-	rc = is_l1_of(d, mfn) ? set_l1e(d, maddr_to_virt(at), new, keep_ad, owner) : -EINVAL;
-	spin_unlock(&d->l1_lock);
+		return set_upper_entry(d, mfn, level, u->at % PAGE_SIZE / 8, u->new, u->keep_ad, flush);
+	update_l1(d, u, &rc);
 	return rc;
 }
 
-/* The frame was no L1 table: an upper table, or memory in which nothing is to be checked. */
-static __attribute__((noinline)) int update_other(struct domain *d, maddr_t at, u64 new, bool keep_ad, domid_t owner, bool *flush)
+/* Any request: one to an L1 table, an upper table, or memory in which nothing is to be checked. */
+static __attribute__((noinline)) int update_any(struct domain *d, u64 ptr, u64 new, domid_t owner, bool *flush)
 {
-	mfn_t mfn = at >> PAGE_SHIFT;
+	struct update u = { ptr & ~3ull, new, (ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD, owner };
+	mfn_t mfn = ptr >> PAGE_SHIFT;
 	int rc = 0;
 
-	if (!get_frame(mfn, d->id))
+	if ((ptr & 3) == MMU_MACHPHYS_UPDATE)
+		return update_m2p(mfn, new, owner);
+	if (!(ptr & 4) && update_l1(d, &u, &rc))
+		return rc;
+	if (ptr & 4 || !get_frame(mfn, d->id))
 		return -EINVAL;
 	if (get_writable(mfn)) {
-		exchange_entry(maddr_to_virt(at), new, keep_ad);
+		exchange_entry(maddr_to_virt(u.at), new, u.keep_ad);
 		put_writable(mfn);
 	} else {
 		page_mutex_lock(d);
-		rc = update_table(d, at, new, keep_ad, owner, flush);
+		rc = update_table(d, &u, flush);
 		page_mutex_unlock(d);
 	}
 	put_frame(mfn);
 	return rc;
 }
 
-static inline int update_one(struct domain *d, u64 ptr, u64 new, domid_t owner, bool *flush)
-{
-	maddr_t at = ptr & ~3ull;
-	mfn_t mfn = ptr >> PAGE_SHIFT;
-	int rc;
+/* A request's ptr without the entry's index: of plain requests to an L1 table, the table's address. */
+#define WHICH_TABLE(ptr) ((ptr) & ~0xff8ull)
+#define NO_TABLE 8	/* equals no WHICH_TABLE() */
 
-	if (unlikely((ptr & 3) == MMU_MACHPHYS_UPDATE))
-		return update_m2p(mfn, new, owner);
-	if (unlikely(mfn >= max_mfn || ptr & 4))
-		return -EINVAL;
-	spin_lock(&d->l1_lock);
-	if (likely(is_l1_of(d, mfn))) {
-		rc = set_l1e_inline(d, maddr_to_virt(at), new, (ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD, owner);
+static inline void unlock_l1(struct domain *d, u64 *table)
+{
+	if (*table != NO_TABLE)
 		spin_unlock(&d->l1_lock);
-		return rc;
-	}
-	spin_unlock(&d->l1_lock);
-	return update_other(d, at, new, (ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD, owner, flush);
+	*table = NO_TABLE;
 }
 
-long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+/* The lock is kept from one request to the next while they are for the same L1 table. */
+static inline int
+update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u32 *done, bool *flush)
 {
-	struct domain *d = v->domain, *tables = d;
-	domid_t owner = d->id;
-	bool flush = false;
-	u64 ptr, new;
-	u32 done;
+	u64 table = NO_TABLE, ptr, new;
 	int rc = 0;
 
-	if (unlikely(foreign != DOMID_SELF)) {
-		rc = parse_foreign(d, foreign, &tables, &owner);
-		if (rc)
-			return rc;
-	}
-	count = (u32)count;
-	if (unlikely(!guest_address_ok(requests)))
-		return -EFAULT;
-	for (done = 0; done < count; done++, requests += sizeof(struct mmu_update)) {
+	for (; *done < count; requests += sizeof(struct mmu_update)) {
 		user_access_begin();
 		raw_get_u64(ptr, requests, fault);
 		raw_get_u64(new, requests + 8, fault);
 		user_access_end();
-		rc = update_one(tables, ptr, new, owner, &flush);
+		if (unlikely(WHICH_TABLE(ptr) != table)) {
+			unlock_l1(d, &table);
+			if (likely(lock_l1(d, WHICH_TABLE(ptr))))
+				table = WHICH_TABLE(ptr);
+		}
+		if (likely(table != NO_TABLE))
+			rc = set_l1e(d, maddr_to_virt(ptr), new, owner);
+		else
+			rc = update_any(d, ptr, new, owner, flush);
 		if (unlikely(rc))
 			break;
-		if (unlikely(done % PREEMPT_EVERY == PREEMPT_EVERY - 1))
+		if (unlikely(!(++*done % PREEMPT_EVERY))) {
+			unlock_l1(d, &table);
 			preempt_point();
+		}
 	}
-out:
-	if (unlikely(flush))
-		flush_domain_tlb(tables);
-	if (done_at)
-		put_guest_u32(done, done_at);
+	unlock_l1(d, &table);
 	return rc;
 fault:
 	user_access_end();
-	rc = -EFAULT;
-	goto out;
+	unlock_l1(d, &table);
+	return -EFAULT;
+}
+
+long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	domid_t owner = d->id;
+	bool flush = false;
+	u32 done = 0;
+	int rc;
+
+	if (unlikely(foreign != DOMID_SELF)) {
+		rc = parse_foreign(d, foreign, &d, &owner);
+		if (rc)
+			return rc;
+	}
+	if (unlikely(!guest_address_ok(requests)))
+		return -EFAULT;
+	rc = update_list(d, owner, requests, count, &done, &flush);
+	if (unlikely(flush))
+		flush_domain_tlb(d);
+	if (done_at)
+		put_guest_u32(done, done_at);
+	return rc;
 }
 
 /* --- update_va_mapping ---------------------------------------------------------------------------------------- */
@@ -346,7 +378,7 @@ void flush_tlb_for(struct vcpu *v, bool everything, u64 va, bool others)
 }
 
 /* UVMF_*: bits 1:0 what, the rest whom: 0 this vCPU, 4 all, else a bitmap's address. */
-static __attribute__((noinline)) int uvm_flush(struct vcpu *v, u64 va, u64 flags)
+static __attribute__((noinline)) int uvm_flush_slow(struct vcpu *v, u64 va, u64 flags)
 {
 	u64 whom = flags & ~(u64)UVMF_FLUSHTYPE_MASK;
 	bool self = true, others = false;
@@ -362,22 +394,38 @@ static __attribute__((noinline)) int uvm_flush(struct vcpu *v, u64 va, u64 flags
 	return 0;
 }
 
+static inline int uvm_flush(struct vcpu *v, u64 va, u64 flags)
+{
+	if (unlikely(flags != UVMF_INVLPG))
+		return uvm_flush_slow(v, va, flags);
+	flush_tlb_page_local(va);
+	return 0;
+}
+
+/* The rest when references change, under l1_lock, or translations are to be flushed. */
+static __attribute__((noinline)) long update_va_slow(struct vcpu *v, u64 va, u64 new, u64 flags, u64 *pte, domid_t owner)
+{
+	struct domain *d = v->domain;
+	int rc = pte ? replace_l1e(d, pte, new, owner) : -EINVAL, flush_rc;
+
+	spin_unlock(&d->l1_lock);
+	if (!(flags & UVMF_FLUSHTYPE_MASK))
+		return rc;
+	flush_rc = uvm_flush(v, va, flags);
+	return rc ? rc : flush_rc;
+}
+
 static inline long update_va(struct vcpu *v, u64 va, u64 new, u64 flags, domid_t owner)
 {
 	struct domain *d = v->domain;
-	int rc = -EINVAL, flush_rc;
 	u64 *pte;
 
 	spin_lock(&d->l1_lock);
-	pte = find_l1e_inline(d, v->kernel_cr3, va);
-	if (likely(pte))
-		rc = set_l1e_inline(d, pte, new, false, owner);
+	pte = find_l1e(d, va);
+	if (unlikely(!pte) || !set_l1e_soft(pte, &new))
+		return update_va_slow(v, va, new, flags, pte, owner);
 	spin_unlock(&d->l1_lock);
-	if (flags & UVMF_FLUSHTYPE_MASK) {
-		flush_rc = uvm_flush(v, va, flags);
-		rc = rc ? rc : flush_rc;
-	}
-	return rc;
+	return flags & UVMF_FLUSHTYPE_MASK ? uvm_flush(v, va, flags) : 0;
 }
 
 long do_update_va_mapping(u64 va, u64 new, u64 flags, u64 a4, u64 a5, struct vcpu *v)
