@@ -136,6 +136,26 @@ static void without_address(void)
 	grant_unmap(at, handle);
 }
 
+/* What dev_bus_addr of an unmapping must be, if it is given. */
+static void device_mapping(void)
+{
+	struct gnttab_map_grant_ref map = {
+		.host_addr = at, .flags = GNTMAP_host_map | GNTMAP_device_map, .ref = REF, .dom = OWN_ID
+	};
+	struct gnttab_unmap_grant_ref unmap = { .host_addr = at, .status = 99 };
+
+	grant_op(GNTTABOP_map_grant_ref, &map);
+	unmap.handle = map.handle;
+	unmap.dev_bus_addr = map.dev_bus_addr + PAGE_SIZE;
+	grant_op(GNTTABOP_unmap_grant_ref, &unmap);
+	check("GNT-UNMAP-9", map.status == GNTST_okay && unmap.status == GNTST_bad_dev_addr,
+	      "another dev_bus_addr than that of the mapping");
+	unmap.dev_bus_addr = map.dev_bus_addr;
+	grant_op(GNTTABOP_unmap_grant_ref, &unmap);
+	check("GNT-UNMAP-10", unmap.status == GNTST_okay && (flags() & RW) == 0,
+	      "the right one ends both mappings");
+}
+
 static void by_entry(void)
 {
 	uint32_t handle;
@@ -175,6 +195,7 @@ void test_main(void)
 	refused();
 	strange_frame();
 	without_address();
+	device_mapping();
 	by_entry();
 	granted_table();
 }

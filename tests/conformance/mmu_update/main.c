@@ -140,7 +140,7 @@ static void hostile(void)
 	check("MMU-27", update(list, 1, DOMID_SELF) <= 0,
 	      "an entry in shared_info: plain memory, or refused");
 	check_eq("MMU-28", update((void *)UNMAPPED, 1, DOMID_SELF), -EFAULT, "an unmapped list");
-	check_eq("MMU-29", update((void *)(MACH2PHYS_VIRT_START + 0x10000000000), 1, DOMID_SELF),
+	check_eq("MMU-29", update((void *)(MACH2PHYS_VIRT_START), 1, DOMID_SELF),
 		 -EFAULT, "a list in the hypervisor's range");
 	check_eq("MMU-30", update((void *)NON_CANONICAL, 1, DOMID_SELF), -EFAULT,
 		 "a non-canonical list");

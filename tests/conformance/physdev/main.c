@@ -24,6 +24,7 @@ void test_main(void)
 	static uint8_t bitmap[8192];
 	struct physdev_eoi eoi = { .irq = 0x7fffffff };
 	struct physdev_irq_status_query query = { .irq = 0x7fffffff };
+	struct physdev_pirq_eoi_gmfn gmfn = { .gmfn = mfn_of(page_alloc()) };
 	bool all = true;
 
 	for (uint32_t iopl = 0; iopl <= 3; iopl++)
@@ -37,8 +38,12 @@ void test_main(void)
 	      set_iobitmap((uint64_t)bitmap, 65536) == 0 &&
 		      set_iobitmap((uint64_t)bitmap, 65537) == -EINVAL,
 	      "65536 ports at most");
-	check_eq("PHYSDEV-10", set_iobitmap(MACH2PHYS_VIRT_START + 0x30000000000, 8), -EINVAL,
+	check_eq("PHYSDEV-10", set_iobitmap(MACH2PHYS_VIRT_START, 8), -EINVAL,
 		 "a bitmap in the hypervisor's range");
+	check("PHYSDEV-11",
+	      hypercall(physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &gmfn) == 0 &&
+		      hypercall(physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &gmfn) == -EBUSY,
+	      "a page for pirqs, but one");
 	check("PHYSDEV-9",
 	      attempt(in_80, 0).vector == NO_TRAP && set_iobitmap(0, 0) == 0 &&
 		      attempt(in_80, 0).vector == VECTOR_GP,

@@ -78,7 +78,7 @@ static void area(void)
 	check("VCPU-RSAREA-2", in_some_try(area_follows), "it follows");
 	check("VCPU-RSAREA-5", !(shared.state_entry_time & XEN_RUNSTATE_UPDATE),
 	      "the update mark is off when the guest looks");
-	op.addr.v = MACH2PHYS_VIRT_START + 0x30000000000;
+	op.addr.v = MACH2PHYS_VIRT_START;
 	check_eq("VCPU-RSAREA-3", hypercall(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &op),
 		 -EFAULT, "not in the hypervisor's range");
 	op.addr.v = UNMAPPED;

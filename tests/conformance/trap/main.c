@@ -187,7 +187,7 @@ static void table(void)
 	check_eq("TRAP-26", attempt(undefined, (uint64_t)&rsp).vector, VECTOR_UD,
 		 "and the last one counts");
 	check_eq("TRAP-27", hypercall(set_trap_table, UNMAPPED), -EFAULT, "an unmapped list");
-	check_eq("TRAP-28", hypercall(set_trap_table, MACH2PHYS_VIRT_START + 0x10000000000), -EFAULT,
+	check_eq("TRAP-28", hypercall(set_trap_table, MACH2PHYS_VIRT_START), -EFAULT,
 		 "a list in the hypervisor's range");
 	list[0].address = NON_CANONICAL;
 	check_eq("TRAP-29", hypercall(set_trap_table, list), -EINVAL, "a non-canonical handler");

@@ -50,6 +50,8 @@ static void flush_kinds(void)
 	check_eq("UVM-15", update(va, pte, 3), 0, "flush type 3 flushes nothing");
 	check_eq("UVM-16", update(va, pte, UVMF_INVLPG | (UNMAPPED + 0x1000)), -EFAULT,
 		 "an unmapped bitmap");
+	check_eq("UVM-16", update(va, pte, UVMF_INVLPG | MACH2PHYS_VIRT_START), -EFAULT,
+		 "a bitmap in the hypervisor's range");
 }
 
 static void addresses(void)

@@ -61,7 +61,7 @@ static void time_area(void)
 		      area.tsc_to_system_mul == vcpu_info->time.tsc_to_system_mul &&
 		      area.tsc_shift == vcpu_info->time.tsc_shift,
 	      "a second copy of the clock's parameters");
-	op_area.addr.v = MACH2PHYS_VIRT_START + 0x30000000000;
+	op_area.addr.v = MACH2PHYS_VIRT_START;
 	check_eq("VCPU-TIMEAREA-3", op(VCPUOP_register_vcpu_time_memory_area, 0, &op_area), -EFAULT,
 		 "not in the hypervisor's range");
 	op_area.addr.v = 0;
