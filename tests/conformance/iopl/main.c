@@ -16,6 +16,9 @@ INSTRUCTION(in_byte, "mov $0xed, %%edx; movabs $0x1122334455667788, %%rax; in %%
 INSTRUCTION(in_word, "mov $0xed, %%edx; movabs $0x1122334455667788, %%rax; in %%dx, %%ax")
 INSTRUCTION(in_long, "mov $0xed, %%edx; movabs $0x1122334455667788, %%rax; in %%dx, %%eax")
 
+INSTRUCTION(ins, "mov $0x80, %%edx; mov %0, %%rdi; insb")
+INSTRUCTION(outs, "mov $0x80, %%edx; mov %0, %%rsi; outsb")
+
 static int64_t set_iopl(uint32_t iopl)
 {
 	struct physdev_set_iopl op = { .iopl = iopl };
@@ -35,7 +38,13 @@ static bool done(uint64_t (*function)(uint64_t))
 
 static void levels(void)
 {
+	static uint64_t word;
+
 	check("IOPL-1", gp(attempt(in_80, 0)), "IN at the start");
+	check("IOPL-14",
+	      gp(attempt(out_80, 0)) && gp(attempt(ins, (uint64_t)&word)) &&
+		      gp(attempt(outs, (uint64_t)&word)),
+	      "OUT, INS and OUTS at the start");
 	check("IOPL-2", gp(attempt(cli, 0)) && gp(attempt(sti, 0)), "CLI and STI at the start");
 	set_iopl(1);
 	check("IOPL-3", done(in_80) && done(out_80), "IN and OUT with IOPL 1");

@@ -157,7 +157,7 @@ struct attempt attempt_write(void *address, uint64_t value);
 #define INSTRUCTION(name, text)						\
 	static uint64_t name(uint64_t arg)				\
 	{								\
-		__asm__ volatile(text : "+a"(arg) : : "rbx", "rcx", "rdx", "rsi", "memory", "cc"); \
+		__asm__ volatile(text : "+a"(arg) : : "rbx", "rcx", "rdx", "rsi", "rdi", "memory", "cc"); \
 		return arg;						\
 	}
 

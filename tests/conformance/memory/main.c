@@ -156,12 +156,19 @@ static void for_ever(void)
 }
 
 static uint16_t exchange_domain = DOMID_SELF;
+static uint32_t exchange_order;
 
 static int64_t exchange(uint64_t *in, uint64_t ins, uint64_t *out, uint64_t outs, uint64_t *done)
 {
 	struct xen_memory_exchange op = {
-		.in = { .extent_start = (uint64_t)in, .nr_extents = ins, .domid = exchange_domain },
-		.out = { .extent_start = (uint64_t)out, .nr_extents = outs, .domid = exchange_domain },
+		.in = { .extent_start = (uint64_t)in,
+			.nr_extents = ins,
+			.extent_order = exchange_order,
+			.domid = exchange_domain },
+		.out = { .extent_start = (uint64_t)out,
+			 .nr_extents = outs,
+			 .extent_order = exchange_order,
+			 .domid = exchange_domain },
 	};
 	int64_t r = hypercall(memory_op, XENMEM_exchange, &op);
 
@@ -177,6 +184,9 @@ static void exchanges(void)
 
 	check_eq("MEM-34", exchange(in, 1, out, 1, &done), -EINVAL, "a page that is mapped");
 	map_page(page, 0);
+	exchange_order = 40;
+	check_eq("MEM-36", exchange(in, 1, out, 1, &done), -EPERM, "an order that is too large");
+	exchange_order = 0;
 	exchange_domain = NO_DOMAIN;
 	check_eq("MEM-35", exchange(in, 1, out, 1, &done), -ESRCH, "a domain that does not exist");
 	exchange_domain = DOMID_SELF;

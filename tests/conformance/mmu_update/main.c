@@ -128,6 +128,7 @@ static void domains(void)
 
 static void hostile(void)
 {
+	int64_t r;
 	struct mmu_update list[1];
 
 	list[0] = (struct mmu_update){ 0xfffffffffffff000, 0 };
@@ -136,12 +137,15 @@ static void hostile(void)
 	list[0].ptr = *entry_of((void *)MACH2PHYS_VIRT_START, 4) & PTE_ADDR_MASK;
 	check_eq("MMU-26", update(list, 1, DOMID_SELF), -EINVAL,
 		 "an entry in a frame of the hypervisor");
-	list[0].ptr = start_info->shared_info;
-	check("MMU-27", update(list, 1, DOMID_SELF) <= 0,
-	      "an entry in shared_info: plain memory, or refused");
+	list[0] = (struct mmu_update){
+		start_info->shared_info + offsetof(struct shared_info, arch.p2m_vaddr), 0x1234
+	};
+	r = update(list, 1, DOMID_SELF);
+	check("MMU-27", r <= 0 && shared_info->arch.p2m_vaddr == (r ? 0 : 0x1234),
+	      "an entry in shared_info: stored as in plain memory, or refused");
 	check_eq("MMU-28", update((void *)UNMAPPED, 1, DOMID_SELF), -EFAULT, "an unmapped list");
-	check_eq("MMU-29", update((void *)(MACH2PHYS_VIRT_START), 1, DOMID_SELF),
-		 -EFAULT, "a list in the hypervisor's range");
+	check_eq("MMU-29", update((void *)(MACH2PHYS_VIRT_START), 1, DOMID_SELF), -EFAULT,
+		 "a list in the hypervisor's range");
 	check_eq("MMU-30", update((void *)NON_CANONICAL, 1, DOMID_SELF), -EFAULT,
 		 "a non-canonical list");
 	list[0] = (struct mmu_update){ entry_maddr(list, 1), *entry_of(list, 1) };
