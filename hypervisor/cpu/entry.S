@@ -356,6 +356,7 @@ vcpu_first_run:
  */
 in_hypervisor:
 	cld
+	CLAC
 	mov	%rsp, %rdi
 	call	trap_in_hypervisor
 	test	%rax, %rax

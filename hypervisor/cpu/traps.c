@@ -187,7 +187,8 @@ static bool fix_up(struct cpu_user_regs *regs)
 
 /*
  * IRET refused the guest's frame. rip to ss of v->regs still hold it; the other registers were popped already, and the
- * fault's own frame now lies across them. They are in that frame: put them back, and the fault is the guest's.
+ * fault's own frame now lies across them. They are in that frame: put them back, and the fault is the guest's. One for
+ * an LDT page not yet validated is settled as if the guest had met it, and IRET is tried again.
  */
 static struct cpu_user_regs *iret_refused(struct cpu_user_regs *regs, int vector)
 {
@@ -195,7 +196,8 @@ static struct cpu_user_regs *iret_refused(struct cpu_user_regs *regs, int vector
 	struct cpu_user_regs popped = *regs;
 
 	memcpy(&v->regs, &popped, offsetof(struct cpu_user_regs, error_code));
-	bounce_exception(v, vector, popped.error_code);
+	if (vector != VECTOR_PF || !implicit_access(v, read_cr2(), popped.error_code))
+		bounce_exception(v, vector, popped.error_code);
 	return &v->regs;
 }
 
