@@ -58,7 +58,20 @@ void wallclock_update(struct domain *d)
 
 /* --- areas in the guest's own memory ---------------------------------------------------------------------- */
 
-/* The areas are named by addresses of the kernel's; in user mode its root is loaded for the while. */
+/* For a hypercall, whose caller may be another vCPU: the address is one of the tables in use. */
+void vcpu_write_time_area(struct vcpu *v)
+{
+	u64 area = v->time_area, head;
+	struct vcpu_time_info time;
+
+	if (get_guest_u64(&head, area))
+		return;
+	time = parameters(next_version(head) - 1);
+	if (!copy_to_guest(area, &time, sizeof(time)))
+		put_guest_u64(time.version + 1, area);
+}
+
+/* The area is named by an address of the kernel's; in user mode its root is loaded for the while. v's tables are in use. */
 static void enter_kernel_root(const struct vcpu *v)
 {
 	if (!v->kernel_mode && v->kernel_cr3 != v->user_cr3)
@@ -69,20 +82,6 @@ static void leave_kernel_root(const struct vcpu *v)
 {
 	if (!v->kernel_mode && v->kernel_cr3 != v->user_cr3)
 		write_cr3(v->user_cr3);
-}
-
-void vcpu_write_time_area(struct vcpu *v)
-{
-	u64 area = v->time_area, head;
-	struct vcpu_time_info time;
-
-	enter_kernel_root(v);
-	if (!get_guest_u64(&head, area)) {
-		time = parameters(next_version(head) - 1);
-		if (!copy_to_guest(area, &time, sizeof(time)))
-			put_guest_u64(time.version + 1, area);
-	}
-	leave_kernel_root(v);
 }
 
 /* With the assist, a reader sees XEN_RUNSTATE_UPDATE while the rest is being written. */
