@@ -3,7 +3,8 @@
  * Who runs. Each CPU has a queue of runnable vCPUs, served in turn; a turn ends when the vCPU
  * blocks, yields or others have waited for a slice. Without any the idle vCPU halts the CPU.
  *
- * Invariant, under run_lock: a vCPU is running, or in its CPU's queue, or not runnable. While idle runs the registers keep
+ * Invariant, under run_lock: a vCPU is running, or in its CPU's queue (once: `queued`), or not runnable. One that is put down or
+ * shut down while it waits in the queue leaves it when its turn comes. While idle runs the registers keep
  * the user state of `loaded`, so that a guest which only waited for an event pays for no switch.
  */
 #include <asm.h>
@@ -28,6 +29,7 @@ static void enqueue(struct cpu *c, struct vcpu *v)
 {
 	struct vcpu **at = &c->run_queue;
 
+	v->queued = true;
 	while (*at)
 		at = &(*at)->run_next;
 	v->run_next = NULL;
@@ -38,9 +40,21 @@ static struct vcpu *dequeue(struct cpu *c)
 {
 	struct vcpu *v = c->run_queue;
 
-	if (v)
+	if (v) {
 		c->run_queue = v->run_next;
+		v->queued = false;
+	}
 	return v;
+}
+
+/* After something that kept v from running has gone. True: it joined the queue. */
+static bool join(struct cpu *c, struct vcpu *v)
+{
+	if (v == c->running || v->queued || !runnable(v))
+		return false;
+	enqueue(c, v);
+	runstate_change(v, RUN_RUNNABLE);
+	return true;
 }
 
 static void request_schedule(struct cpu *c)
@@ -105,7 +119,6 @@ static void switch_user_state(struct cpu *c, struct vcpu *next)
 		save_user_state(c->loaded);
 	load_user_state(c, next);
 	control_switch(c->loaded, next);
-	control_switch(c->loaded, next);
 	fpu_switch(c->loaded, next);
 	debugreg_switch(c->loaded, next);
 	c->loaded = next;
@@ -126,6 +139,12 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next)
 	switch_stacks(&prev->saved_rsp, next->saved_rsp);
 }
 
+/* Others of the domain wait for who holds its page mutex, so that one lets go before it stops for good. */
+static bool holds_page_mutex(const struct vcpu *v)
+{
+	return READ_ONCE(v->domain->page_mutex_holder) == v->slot + 1u;
+}
+
 /* The CPU goes on with the first of the queue; returns when `current` is chosen again. */
 void schedule(void)
 {
@@ -136,7 +155,7 @@ void schedule(void)
 		return;
 	spin_lock(&c->run_lock);
 	if (prev != c->idle) {
-		if (runnable(prev))
+		if (runnable(prev) || holds_page_mutex(prev))
 			enqueue(c, prev);
 		runstate_change(prev, runnable(prev) ? RUN_RUNNABLE : prev->online && prev->blocked ? RUN_BLOCKED : RUN_OFFLINE);
 	}
@@ -157,10 +176,12 @@ void preempt_point(void)
 {
 	struct vcpu *v = current;
 
-	asm volatile("sti; nop; cli" ::: "memory");
+	take_interrupts();
 	if (v->work & WORK_SCHEDULE) {
 		__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 		schedule();
+		if (unlikely(!runnable(v)))
+			__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 	}
 }
 
@@ -196,18 +217,11 @@ void vcpu_block(struct vcpu *v)
 void vcpu_wake(struct vcpu *v)
 {
 	struct cpu *c = v->cpu;
-	bool queued = false;
+	bool queued;
 
 	spin_lock(&c->run_lock);
-	if (v != c->running && !runnable(v)) {
-		v->blocked = false;
-		queued = runnable(v);
-		if (queued) {
-			enqueue(c, v);
-			runstate_change(v, RUN_RUNNABLE);
-		}
-	}
 	v->blocked = false;
+	queued = join(c, v);
 	spin_unlock(&c->run_lock);
 	if (queued)
 		request_schedule(c);
@@ -225,17 +239,18 @@ void vcpu_kick(struct vcpu *v)
 void vcpu_online(struct vcpu *v)
 {
 	struct cpu *c = v->cpu;
+	bool queued;
 
 	spin_lock(&c->run_lock);
 	v->online = true;
 	v->blocked = false;
-	enqueue(c, v);
-	runstate_change(v, RUN_RUNNABLE);
+	queued = join(c, v);
 	spin_unlock(&c->run_lock);
-	request_schedule(c);
+	if (queued)
+		request_schedule(c);
 }
 
-/* The running vCPU goes down; takes effect on its way back to the guest. */
+/* Goes down on its way back to the guest, or when its turn in the queue comes. */
 void vcpu_offline(struct vcpu *v)
 {
 	v->online = false;

@@ -155,7 +155,7 @@ static bool context_ok(const struct vcpu_guest_context *c)
 {
 	return addresses_ok(c) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && c->ldt_ents <= 8192 &&
 	       !(c->debugreg[6] >> 32) && !(c->debugreg[7] >> 32) &&
-	       ((c->flags & VGCF_in_kernel) || c->ctrlreg[1]);
+	       ((c->flags & VGCF_in_kernel) || c->ctrlreg[1] >> PAGE_SHIFT);
 }
 
 /* What can still fail: the references that the tables need. All or none. */
@@ -214,19 +214,20 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 			debugreg_set(v, i, c->debugreg[i]);
 }
 
+/* set_tables() may take a while and let others run; none of them comes in between. */
 static long initialise_from(struct vcpu *v, struct vcpu_guest_context *c, u64 arg)
 {
 	int error;
 
 	if (copy_from_guest(c, arg, sizeof(*c)))
 		return -EFAULT;
-	if (v->initialised)
+	if (v->initialised || __atomic_exchange_n(&v->claimed, true, __ATOMIC_ACQUIRE))
 		return -EEXIST;
-	if (!context_ok(c))
-		return -EINVAL;
-	error = set_tables(v, c);
-	if (error)
+	error = context_ok(c) ? set_tables(v, c) : -EINVAL;
+	if (error) {
+		v->claimed = false;
 		return error;
+	}
 	set_entries(v, c);
 	set_registers(v, c);
 	v->initialised = true;

@@ -93,6 +93,7 @@ static inline void clts(void) { asm volatile("clts" ::: "memory"); }
 static inline void invlpg(u64 va) { asm volatile("invlpg (%0)" :: "r"(va) : "memory"); }
 static inline void irq_enable(void) { asm volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { asm volatile("cli" ::: "memory"); }
+static inline void take_interrupts(void) { asm volatile("sti; nop; cli" ::: "memory"); }
 static inline void pause(void) { asm volatile("pause" ::: "memory"); }
 static inline void halt_for_interrupt(void) { asm volatile("sti; hlt; cli" ::: "memory"); }
 static inline void swapgs(void) { asm volatile("swapgs" ::: "memory"); }

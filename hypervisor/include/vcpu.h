@@ -94,7 +94,7 @@ struct vcpu {
 	int id;
 	int slot;		/* of its window */
 	u8 runstate;		/* RUN_* */
-	bool initialised, online;	/* VCPUOP_initialise done; VCPUOP_up */
+	bool claimed, initialised, online;	/* VCPUOP_initialise begun, done; VCPUOP_up */
 	bool blocked;		/* SCHEDOP_block or _poll: wait for an event */
 	int pause_count;	/* [a] */
 	mfn_t info_mfn;		/* registered vcpu_info's frame, or INVALID_MFN */
@@ -105,7 +105,8 @@ struct vcpu {
 	u32 virq_port[24];	/* [d] */
 	bool pin_override;	/* SCHEDOP_pin_override is in force */
 	u32 poll_port;		/* the port polled; 0: none; ~0: several */
-	struct vcpu *run_next;	/* in the CPU's run queue */
+	struct vcpu *run_next;	/* in the CPU's run queue, */
+	bool queued;		/* where it is or is not, under run_lock */
 	u64 saved_rsp;		/* of a vCPU switched out */
 };
 
@@ -141,7 +142,7 @@ void vcpu_kick(struct vcpu *v);		/* an event is pending: wake it, or make it loo
 void vcpu_block(struct vcpu *v);	/* takes effect on the way back to the guest */
 
 void vcpu_online(struct vcpu *v);	/* put up: runnable from now on */
-void vcpu_offline(struct vcpu *v);	/* the running one goes down on its way back to the guest */
+void vcpu_offline(struct vcpu *v);	/* goes down on its way back to the guest */
 
 struct vcpu *vcpu_create(struct domain *d, int id);
 void vcpu_destroy(struct vcpu *v);
