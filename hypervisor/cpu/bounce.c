@@ -170,9 +170,11 @@ void bounce_upcall(struct vcpu *v)
 	bounce(v, v->event.address, true);
 }
 
-/* Taken once, then held back until the handler's iret. */
+/* Taken once, then held back until the handler's iret. Nobody is there to take one without a handler. */
 void bounce_nmi(struct vcpu *v)
 {
+	if (!v->trap_address[VECTOR_NMI])
+		return;
 	v->nmi_masked = true;
 	bounce(v, v->trap_address[VECTOR_NMI], v->trap_flags[VECTOR_NMI] & TI_MASK_EVENTS);
 }

@@ -60,4 +60,7 @@ void test_main(void)
 	trap_hook = NULL;
 	check_eq("NMI-5", hypercall(nmi_op, XENNMI_unregister_callback, 0), 0,
 		 "the handler is taken away");
+	send();
+	hypercall(xen_version, 0);
+	check("NMI-10", nmis == 4, "an NMI that nobody handles is lost");
 }
