@@ -16,7 +16,7 @@ enum {	/* offsets / 16 */
 	APIC_LVT_ERROR = 0x37, APIC_TIMER_COUNT = 0x38, APIC_TIMER_LEFT = 0x39, APIC_TIMER_DIVIDE = 0x3e,
 };
 enum { SVR_ENABLE = 1 << 8, LVT_MASKED = 1 << 16, LVT_NMI = 4 << 8, DIVIDE_BY_1 = 11 };
-enum { ICR_INIT = 5 << 8, ICR_STARTUP = 6 << 8, ICR_BUSY = 1 << 12, ICR_ASSERT = 1 << 14, ICR_OTHERS = 3 << 18 };
+enum { ICR_INIT = 5 << 8, ICR_STARTUP = 6 << 8, ICR_BUSY = 1 << 12, ICR_ASSERT = 1 << 14, ICR_SELF = 1 << 18, ICR_OTHERS = 3 << 18 };
 enum { APIC_BASE_X2APIC = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
 #define MSR_X2APIC 0x800
 
@@ -80,6 +80,13 @@ static void send(u32 id, u32 command)
 }
 
 void apic_send_ipi(u32 id, int vector) { send(id, ICR_ASSERT | vector); }
+/* The destination stays as it is: an NMI may come between the two halves of another's command. */
+void apic_send_self(int vector)
+{
+	if (ready)
+		apic_write(APIC_ICR, ICR_SELF | ICR_ASSERT | vector);
+}
+
 void apic_send_init(u32 id) { send(id, ICR_ASSERT | ICR_INIT); }
 void apic_send_startup(u32 id, int page) { send(id, ICR_ASSERT | ICR_STARTUP | page); }
 
@@ -112,6 +119,8 @@ void handle_irq(struct vcpu *v, int vector)
 		timers_expire(v->cpu);
 	else if (vector == VECTOR_FLUSH)
 		handle_flush_request();
+	else if (vector == VECTOR_NMI_CAME)
+		handle_nmi();
 	else if (vector == VECTOR_CONSOLE)
 		console_interrupt();
 	else if (vector == VECTOR_APIC_ERROR)

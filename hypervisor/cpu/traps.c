@@ -219,11 +219,21 @@ void interrupt_in_hypervisor(int vector)
 	handle_irq(current, vector);
 }
 
-/* On a stack of its own, whatever ran. The machine has no NMI source but a person: domain 0 is told. */
+/* On a stack of its own, whatever ran: nothing can be done here but to ask for an interrupt. */
 void trap_nmi(struct cpu_user_regs *regs)
 {
-	if (dom0 && dom0->vcpu[0])
-		__atomic_or_fetch(&dom0->vcpu[0]->work, WORK_NMI, __ATOMIC_ACQ_REL);
+	apic_send_self(VECTOR_NMI_CAME);
+}
+
+/* The machine has no NMI source but a person: domain 0 is told. */
+void handle_nmi(void)
+{
+	struct vcpu *v = dom0 ? dom0->vcpu[0] : NULL;
+
+	if (!v)
+		return;
+	__atomic_or_fetch(&v->work, WORK_NMI, __ATOMIC_ACQ_REL);
+	vcpu_kick(v);
 }
 
 void trap_double_fault(struct cpu_user_regs *regs)

@@ -10,17 +10,21 @@
 #define VECTOR_KICK 0xf8	/* look at the running vCPU's work */
 #define VECTOR_TIMER 0xf9
 #define VECTOR_FLUSH 0xfa	/* flush the TLB if flush_request says so */
+#define VECTOR_NMI_CAME 0xfb	/* an NMI asks to be handled where interrupts are */
 #define VECTOR_APIC_ERROR 0xfe
 #define VECTOR_SPURIOUS 0xff
 
 /* Every hardware interrupt; v is the vCPU that it came upon. Acknowledges it. */
 void handle_irq(struct vcpu *v, int vector);
 
+void handle_nmi(void);		/* cpu/traps.c */
+
 /* --- cpu/apic.c --- */
 void apic_init(void);		/* once, on the first CPU */
 void apic_init_cpu(void);	/* on each CPU */
 u32 apic_id(void);
 void apic_send_ipi(u32 apic_id, int vector);
+void apic_send_self(int vector);	/* from an NMI too */
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, int page);
 void apic_stop_others(void);	/* NMI-free stop: INIT to all others; for panic and reset */
