@@ -120,7 +120,7 @@ bool trap_page_fault(struct vcpu *v)
 	v->counters[EXIT_PAGE_FAULT]++;
 	if (unlikely(!(error_code & PF_USER)) && implicit_access(v, address, error_code))
 		return false;
-	if (unlikely(may_be_ptwr(v, error_code)))
+	if (unlikely(may_be_ptwr(v, error_code)) && ptwr_wanted(v->domain, address))
 		return true;
 	guest_page_fault(v, address, error_code);
 	return false;

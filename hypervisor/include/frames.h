@@ -168,20 +168,34 @@ static inline bool get_writable(mfn_t mfn)
 
 extern u32 tlb_clock;	/* cpu.h */
 
-static inline void put_writable(mfn_t mfn)
+/* For the types that need no undoing. */
+static inline void drop_type(struct frame *f, enum frame_type type)
 {
-	struct frame *f = mfn_to_frame(mfn);
 	u64 x = READ_ONCE(f->type_stamp), y;
 
 	do {
 		y = x - 1;
 		if (!((u32)y & TYPE_COUNT))
-			y = TYPE_WORD(FRAME_WRITABLE) | (u64)READ_ONCE(tlb_clock) << 32;
+			y = TYPE_WORD(type) | (u64)READ_ONCE(tlb_clock) << 32;
 	} while (unlikely(!cas64(&f->type_stamp, &x, y)));
 }
 
+static inline void put_writable(mfn_t mfn)
+{
+	drop_type(mfn_to_frame(mfn), FRAME_WRITABLE);
+}
+
 /* A type reference to a table or descriptor page that is one already, for one who holds a general one. */
-bool get_validated(mfn_t mfn, enum frame_type type);
+static inline bool get_validated(mfn_t mfn, enum frame_type type)
+{
+	struct frame *f = mfn_to_frame(mfn);
+	u64 x = READ_ONCE(f->type_stamp);
+
+	while (((u32)x & ~TYPE_PINNED) - (TYPE_WORD(type) | TYPE_VALIDATED) < TYPE_COUNT)
+		if (likely(cas64(&f->type_stamp, &x, x + 1)))
+			return true;
+	return false;
+}
 
 /*
  * General and type reference in one. A page table or descriptor page is validated by the first; then this may wait and be
@@ -236,6 +250,7 @@ int mmu_take_l1e(struct domain *d, struct l1e_place at, mfn_t mfn, bool writable
 /* A copy of the entry that maps va in d's kernel tables of v; 0: none. */
 u64 mmu_read_l1e(struct vcpu *v, u64 va);
 
+bool ptwr_wanted(struct domain *d, u64 address);	/* false: a write fault there is none for ptwr_emulate() */
 bool ptwr_emulate(struct vcpu *v, u64 address);	/* a write fault to a page table: true if done */
 void mmu_teardown(struct domain *d);		/* all its frames; its vCPUs are gone; preemptible */
 

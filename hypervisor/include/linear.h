@@ -19,7 +19,7 @@ static inline u64 linear_l1e(u64 va)
 {
 	u64 entry;
 
-	raw_get_u64(entry, LINEAR_START + (va >> 9 & 0x7ffffffff8), fault);
+	raw_get_u64(entry, LINEAR_START + (va << 16 >> 28) * 8, fault);
 	return entry;
 fault:
 	return 0;
@@ -30,7 +30,7 @@ static inline u64 linear_l2e(u64 va)
 {
 	u64 entry;
 
-	raw_get_u64(entry, LINEAR_L2_START + (va >> 18 & 0x3ffffff8), fault);
+	raw_get_u64(entry, LINEAR_L2_START + (va << 16 >> 37) * 8, fault);
 	return entry;
 fault:
 	return 0;

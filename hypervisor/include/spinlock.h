@@ -13,7 +13,8 @@ struct spinlock {
 	u8 held;
 };
 
-void spin_wait(struct spinlock *l);	/* cpu/smp.c */
+/* cpu/smp.c; it saves what it uses, so that taking a lock costs its caller no registers. */
+void spin_wait(struct spinlock *l) __attribute__((no_caller_saved_registers));
 
 static inline void spin_lock(struct spinlock *l)
 {

@@ -151,17 +151,6 @@ static bool count_linear(mfn_t mfn, u16 makes, int delta)
 	return true;
 }
 
-bool get_validated(mfn_t mfn, enum frame_type type)
-{
-	struct frame *f = mfn_to_frame(mfn);
-	u64 x = READ_ONCE(f->type_stamp);
-
-	while (((u32)x & ~TYPE_PINNED) - (TYPE_WORD(type) | TYPE_VALIDATED) < TYPE_COUNT)
-		if (likely(cas64(&f->type_stamp, &x, x + 1)))
-			return true;
-	return false;
-}
-
 static int get_linear(struct domain *d, mfn_t table, enum frame_type level, u64 entry)
 {
 	mfn_t mfn = pte_mfn(entry);
@@ -270,18 +259,21 @@ static void l1_drop(struct domain *d, const u64 *t, unsigned n)
 
 static int l1_validate(struct domain *d, u64 *t)
 {
+	domid_t owner = d->id;
+
 	for (unsigned i = 0; i < PTE_ENTRIES; i += 8) {
 		if (!any_present(t + i))
 			continue;
 		for (unsigned j = i; j < i + 8; j++) {
-			int rc = t[j] & PTE_PRESENT ? get_l1e(d, t[j], d->id) : 0;
+			u64 pte = t[j];
+			int rc = pte & PTE_PRESENT ? get_l1e(d, pte, owner) : 0;
 
 			if (unlikely(rc)) {
 				l1_drop(d, t, j);
 				return rc;
 			}
-			if (t[j] & PTE_PRESENT)
-				t[j] = l1_adjust(t[j]);
+			if (pte & PTE_PRESENT)
+				t[j] = l1_adjust(pte);
 		}
 	}
 	return 0;
@@ -423,36 +415,31 @@ int get_frame_type(mfn_t mfn, domid_t owner, enum frame_type type)
 	return rc;
 }
 
-/* Drops a type reference unless it is the last of a page table. */
-static bool put_type_fast(struct frame *f)
-{
-	u64 x = READ_ONCE(f->type_stamp), y;
-
-	for (;;) {
-		if (((u32)x & TYPE_COUNT) > 1)
-			y = x - 1;
-		else if ((u32)x >> TYPE_SHIFT == FRAME_SEGDESC)
-			y = TYPE_WORD(FRAME_SEGDESC) | (u64)READ_ONCE(tlb_clock) << 32;
-		else
-			return false;
-		if (likely(cas64(&f->type_stamp, &x, y)))
-			return true;
-	}
-}
-
-void put_frame_type(mfn_t mfn)
+/* What may be the last type reference. */
+static __attribute__((noinline)) void put_last_type(mfn_t mfn)
 {
 	struct frame *f = mfn_to_frame(mfn);
+	enum frame_type type = frame_type(f);
 	struct domain *d;
 
-	if (frame_type(f) == FRAME_WRITABLE) {
-		put_writable(mfn);
-	} else if (unlikely(!put_type_fast(f))) {
+	if (type >= FRAME_SEGDESC) {
+		drop_type(f, type);
+	} else {
 		d = domain_find(f->owner);
 		page_mutex_lock(d);
 		put_table(d, mfn);
 		page_mutex_unlock(d);
 	}
+	put_frame(mfn);
+}
+
+void put_frame_type(mfn_t mfn)
+{
+	struct frame *f = mfn_to_frame(mfn);
+	u64 x = READ_ONCE(f->type_stamp);
+
+	if (unlikely(((u32)x & TYPE_COUNT) <= 1 || !cas64(&f->type_stamp, &x, x - 1)))
+		return put_last_type(mfn);
 	put_frame(mfn);
 }
 

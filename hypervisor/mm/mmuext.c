@@ -146,19 +146,17 @@ static int flush_multi(struct vcpu *v, bool everything, u64 va, u64 mask_at)
 	return 0;
 }
 
-/* What concerns the caller's own vCPU and translations. */
-static __attribute__((noinline)) int own_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
+/* What concerns the caller's own vCPU and translations, less common. */
+static int own_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
 {
-	bool several = v->domain->vcpu_count > 1;
+	bool others = v->domain->vcpu_count > 1;
 
 	switch (cmd) {
-	case MMUEXT_TLB_FLUSH_LOCAL:
 	case MMUEXT_TLB_FLUSH_ALL:
-		flush_tlb_for(v, true, 0, cmd == MMUEXT_TLB_FLUSH_ALL && several);
+		flush_tlb_for(v, true, 0, others);
 		return 0;
-	case MMUEXT_INVLPG_LOCAL:
 	case MMUEXT_INVLPG_ALL:
-		flush_tlb_for(v, false, arg1, cmd == MMUEXT_INVLPG_ALL && several);
+		flush_tlb_for(v, false, arg1, others);
 		return 0;
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
@@ -173,15 +171,9 @@ static __attribute__((noinline)) int own_op(struct vcpu *v, u32 cmd, u64 arg1, u
 	return -ENOSYS;
 }
 
-static int mmuext_one(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, u64 arg1, u64 arg2)
+static __attribute__((noinline)) int
+any_op(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, u64 arg1, u64 arg2)
 {
-	if (likely(cmd == MMUEXT_NEW_BASEPTR || cmd == MMUEXT_NEW_USER_BASEPTR)) {
-		if (unlikely(d != v->domain))
-			return -EPERM;
-		if (cmd == MMUEXT_NEW_BASEPTR)
-			return mmu_install_kernel_l4(v, arg1) ? -EINVAL : 0;
-		return mmu_install_user_l4(v, arg1) ? -EINVAL : 0;
-	}
 	switch (cmd) {
 	case MMUEXT_PIN_L1_TABLE ... MMUEXT_PIN_L4_TABLE:
 		return d ? mmu_pin(d, arg1, FRAME_L1 + cmd) : -EINVAL;
@@ -195,9 +187,32 @@ static int mmuext_one(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, 
 	case MMUEXT_UNMARK_SUPER:
 		return -EOPNOTSUPP;
 	}
-	if (unlikely(d != v->domain) && cmd <= MMUEXT_FLUSH_CACHE_GLOBAL && cmd != 14)
-		return -EPERM;
 	return own_op(v, cmd, arg1, arg2);
+}
+
+/* Operations of a vCPU on its own tables and translations; what switching processes takes is found first. */
+static inline int self_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
+{
+	if (cmd == MMUEXT_NEW_BASEPTR)
+		return mmu_install_kernel_l4(v, arg1) ? -EINVAL : 0;
+	if (cmd == MMUEXT_NEW_USER_BASEPTR)
+		return mmu_install_user_l4(v, arg1) ? -EINVAL : 0;
+	if (cmd == MMUEXT_INVLPG_LOCAL) {
+		flush_tlb_page_local(arg1);
+		return 0;
+	}
+	if (cmd == MMUEXT_TLB_FLUSH_LOCAL) {
+		flush_tlb_local();
+		return 0;
+	}
+	return any_op(v, v->domain, v->domain->id, cmd, arg1, arg2);
+}
+
+/* Of those that an operation may not be for another domain. */
+static bool is_own(u32 cmd)
+{
+	return cmd == MMUEXT_NEW_BASEPTR || cmd == MMUEXT_NEW_USER_BASEPTR ||
+	       (cmd >= MMUEXT_TLB_FLUSH_LOCAL && cmd <= MMUEXT_SET_LDT) || cmd == MMUEXT_FLUSH_CACHE_GLOBAL;
 }
 
 /* The domain of id, which the operations are for; *d NULL: a reserved one, whose frames are no tables. */
@@ -209,7 +224,7 @@ static int parse_owner(struct domain *self, u16 id, struct domain **d, domid_t *
 	return rc;
 }
 
-long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+static __attribute__((noinline)) long op_list(struct vcpu *v, u64 ops, u64 count, u64 done_at, u64 foreign)
 {
 	struct domain *d = v->domain;
 	domid_t owner = d->id;
@@ -218,20 +233,22 @@ long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct v
 	int rc = 0;
 
 	if (unlikely((u16)foreign != DOMID_SELF)) {
-		rc = parse_owner(v->domain, foreign, &d, &owner);
+		rc = parse_owner(d, foreign, &d, &owner);
 		if (rc)
 			return rc;
 	}
-	count = (u32)count;
 	if (unlikely(!guest_address_ok(ops)))
 		return -EFAULT;
-	for (done = 0; done < count; done++, ops += sizeof(struct mmuext_op)) {
+	for (done = 0; done < (u32)count; done++, ops += sizeof(struct mmuext_op)) {
 		user_access_begin();
 		raw_get_u64(cmd, ops, fault);
 		raw_get_u64(arg1, ops + 8, fault);
 		raw_get_u64(arg2, ops + 16, fault);
 		user_access_end();
-		rc = mmuext_one(v, d, owner, cmd, arg1, arg2);
+		if (likely(d == v->domain))
+			rc = self_op(v, cmd, arg1, arg2);
+		else
+			rc = is_own(cmd) ? -EPERM : any_op(v, d, owner, cmd, arg1, arg2);
 		if (unlikely(rc))
 			break;
 		if (unlikely(done % 16 == 15))
@@ -245,4 +262,22 @@ fault:
 	user_access_end();
 	rc = -EFAULT;
 	goto out;
+}
+
+/* Operations come alone most often, for the caller itself and without a count to report. */
+long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+{
+	u64 cmd, arg1, arg2;
+
+	if (count != 1 || done_at || (u16)foreign != DOMID_SELF || unlikely(!guest_address_ok(ops)))
+		return op_list(v, ops, count, done_at, foreign);
+	user_access_begin();
+	raw_get_u64(cmd, ops, fault);
+	raw_get_u64(arg1, ops + 8, fault);
+	raw_get_u64(arg2, ops + 16, fault);
+	user_access_end();
+	return self_op(v, cmd, arg1, arg2);
+fault:
+	user_access_end();
+	return -EFAULT;
 }

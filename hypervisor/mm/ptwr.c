@@ -25,30 +25,56 @@ static inline u64 *ptwr_target(struct domain *d, u64 address)
 	return (u64 *)mfn_to_virt(pte_mfn(pte)) + (address & (PAGE_SIZE - 1)) / 8;
 }
 
-/* MOV of a 64-bit register to memory, what nearly all such stores are: its length, and the register's number; 0: something else. */
-static unsigned plain_store(const u8 *code, unsigned available, unsigned *reg)
+/* For any fault: may this be a store for ptwr_emulate()? A look at tables that may change. */
+bool ptwr_wanted(struct domain *d, u64 address)
 {
-	unsigned mod = code[2] >> 6, length = 3;
+	u64 pte = linear_l1e(address);
 
-	if (available < 8 || (code[0] & 0xf8) != 0x48 || code[1] != 0x89 || mod == 3)
+	return unlikely((pte & (PTE_PRESENT | PTE_RW)) == PTE_PRESENT && pte_mfn(pte) < max_mfn && is_l1_of(d, pte_mfn(pte)));
+}
+
+/*
+ * MOV of a 64-bit register or an immediate to memory, what nearly all such stores are: its length, and the value; 0: something
+ * else, or too near a page's end.
+ */
+static unsigned plain_store(struct vcpu *v, u64 *value)
+{
+	u64 rip = v->regs.rip, code, constant;
+	unsigned mod, rm, length = 3;
+
+	if (unlikely(!guest_address_ok(rip) || (rip & ~PAGE_MASK) > PAGE_SIZE - 16))
 		return 0;
-	*reg = (code[2] >> 3 & 7) | (code[0] & 4) << 1;
-	if ((code[2] & 7) == 4) {
+	user_access_begin();
+	raw_get_u64(code, rip, fault);
+	mod = code >> 22 & 3;
+	rm = code >> 16 & 7;
+	if (rm == 4) {	/* SIB */
 		length++;
-		if (mod == 0 && (code[3] & 7) == 5)
-			length += 4;
+		rm = code >> 24 & 7;
 	}
 	if (mod == 1)
 		length++;
-	else if (mod == 2 || (mod == 0 && (code[2] & 7) == 5))
+	else if (mod == 2 || (mod == 0 && rm == 5))
 		length += 4;
+	if ((code & 0xfff8) == 0x8948 && mod != 3) {
+		*value = *insn_register(&v->regs, (code >> 19 & 7) | (code & 4) << 1);
+	} else if ((code & 0x38fff8) == 0xc748 && mod != 3) {
+		raw_get_u64(constant, rip + length, fault);
+		*value = (s32)constant;
+		length += 4;
+	} else {
+		length = 0;
+	}
+	user_access_end();
 	return length;
+fault:
+	user_access_end();
+	return 0;
 }
 
-static bool ptwr_plain(struct vcpu *v, u64 address, unsigned reg)
+static bool ptwr_plain(struct vcpu *v, u64 address, u64 new)
 {
 	struct domain *d = v->domain;
-	u64 new = *insn_register(&v->regs, reg);
 	u64 *entry;
 	bool done;
 
@@ -97,30 +123,28 @@ static bool ptwr_decoded(struct vcpu *v, u64 address, const struct insn *i)
 	return !rc || rc == -EAGAIN;
 }
 
-static __attribute__((noinline)) bool ptwr_other(struct vcpu *v, u64 address, const u8 *code, unsigned available)
+static __attribute__((noinline)) bool ptwr_other(struct vcpu *v, u64 address)
 {
+	u8 code[INSN_MAX + 1];
 	struct insn i;
 
-	return insn_decode(code, available, true, &i) > 0 && i.address_size == 8 && i.segment != 0x64 && i.segment != 0x65 &&
+	return insn_decode(code, guest_fetch(v->regs.rip, code), true, &i) > 0 && i.address_size == 8 &&
+	       i.segment != 0x64 && i.segment != 0x65 &&
 	       (i.memory || i.op == INSN_STOS) && (address & 7) + i.size <= 8 &&
 	       insn_address(&i, &v->regs, 0) == address && ptwr_decoded(v, address, &i);
 }
 
 bool ptwr_emulate(struct vcpu *v, u64 address)
 {
-	u8 code[INSN_MAX + 1];
-	unsigned available = guest_fetch(v->regs.rip, code), reg, length;
+	unsigned length = 0;
+	u64 value;
 
 	/* At a page's start the store may have begun in the page before. */
-	length = address & 7 || !(address & (PAGE_SIZE - 1)) ? 0 : plain_store(code, available, &reg);
-	if (unlikely(!length)) {
-		if (!ptwr_other(v, address, code, available))
-			return false;
-	} else {
-		if (!ptwr_plain(v, address, reg))
-			return false;
-		v->regs.rip += length;
-	}
+	if (likely(!(address & 7) && address & (PAGE_SIZE - 1)))
+		length = plain_store(v, &value);
+	if (!(likely(length) ? ptwr_plain(v, address, value) : ptwr_other(v, address)))
+		return false;
+	v->regs.rip += length;
 	v->counters[EXIT_PTWR]++;
 	return true;
 }

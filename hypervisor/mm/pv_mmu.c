@@ -294,7 +294,7 @@ static inline void unlock_l1(struct domain *d, u64 *table)
 }
 
 /* The lock is kept from one request to the next while they are for the same L1 table. */
-static inline int
+static __attribute__((noinline)) int
 update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u32 *done, bool *flush)
 {
 	u64 table = NO_TABLE, ptr, new;
@@ -329,7 +329,18 @@ fault:
 	return -EFAULT;
 }
 
-long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+static __attribute__((noinline)) long update_alone(struct domain *d, u64 ptr, u64 new)
+{
+	bool flush = false;
+	int rc = update_any(d, ptr, new, d->id, &flush);
+
+	if (flush)
+		flush_domain_tlb(d);
+	return rc;
+}
+
+static __attribute__((noinline)) long
+update_any_list(struct vcpu *v, u64 requests, u64 count, u64 done_at, u64 foreign)
 {
 	struct domain *d = v->domain;
 	domid_t owner = d->id;
@@ -350,6 +361,39 @@ long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, st
 	if (done_at)
 		put_guest_u32(done, done_at);
 	return rc;
+}
+
+/* One that is to take or drop references in d's table, whose l1_lock is held. */
+static __attribute__((noinline)) long update_one_hard(struct domain *d, u64 *pte, u64 new)
+{
+	int rc = replace_l1e(d, pte, new, d->id);
+
+	spin_unlock(&d->l1_lock);
+	return rc;
+}
+
+/* Requests come alone most often, for the caller's own L1 tables and without a count to report. */
+long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	u64 ptr, new, *pte;
+
+	if (count != 1 || done_at || foreign != DOMID_SELF || unlikely(!guest_address_ok(requests)))
+		return update_any_list(v, requests, count, done_at, foreign);
+	user_access_begin();
+	raw_get_u64(ptr, requests, fault);
+	raw_get_u64(new, requests + 8, fault);
+	user_access_end();
+	if (unlikely(!lock_l1(d, WHICH_TABLE(ptr))))
+		return update_alone(d, ptr, new);
+	pte = maddr_to_virt(ptr);
+	if (!set_l1e_soft(pte, &new))
+		return update_one_hard(d, pte, new);
+	spin_unlock(&d->l1_lock);
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 /* --- update_va_mapping ---------------------------------------------------------------------------------------- */
@@ -378,27 +422,26 @@ void flush_tlb_for(struct vcpu *v, bool everything, u64 va, bool others)
 }
 
 /* UVMF_*: bits 1:0 what, the rest whom: 0 this vCPU, 4 all, else a bitmap's address. */
-static __attribute__((noinline)) int uvm_flush_slow(struct vcpu *v, u64 va, u64 flags)
+static __attribute__((noinline)) long uvm_flush(struct vcpu *v, u64 va, u64 flags)
 {
 	u64 whom = flags & ~(u64)UVMF_FLUSHTYPE_MASK;
 	bool self = true, others = false;
 
+	if (likely(!whom)) {
+		if (flags == UVMF_TLB_FLUSH)
+			flush_tlb_local();
+		else if (flags == UVMF_INVLPG)
+			flush_tlb_page_local(va);
+		return 0;
+	}
 	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK)
 		return 0;
 	if (whom == UVMF_ALL)
 		others = v->domain->vcpu_count > 1;
-	else if (whom && others_in_mask(v->domain, whom, &self, &others))
+	else if (others_in_mask(v->domain, whom, &self, &others))
 		return -EFAULT;
 	if (self || others)
 		flush_tlb_for(v, flags & UVMF_TLB_FLUSH, va, others);
-	return 0;
-}
-
-static inline int uvm_flush(struct vcpu *v, u64 va, u64 flags)
-{
-	if (unlikely(flags != UVMF_INVLPG))
-		return uvm_flush_slow(v, va, flags);
-	flush_tlb_page_local(va);
 	return 0;
 }
 
@@ -412,7 +455,7 @@ static __attribute__((noinline)) long update_va_slow(struct vcpu *v, u64 va, u64
 	if (!(flags & UVMF_FLUSHTYPE_MASK))
 		return rc;
 	flush_rc = uvm_flush(v, va, flags);
-	return rc ? rc : flush_rc;
+	return unlikely(rc) ? rc : flush_rc;
 }
 
 static inline long update_va(struct vcpu *v, u64 va, u64 new, u64 flags, domid_t owner)
