@@ -13,13 +13,13 @@ struct spinlock {
 	u8 held;
 };
 
-/* cpu/smp.c; it saves what it uses, so that taking a lock costs its caller no registers. */
-void spin_wait(struct spinlock *l) __attribute__((no_caller_saved_registers));
+void spin_wait(struct spinlock *l) __attribute__((no_caller_saved_registers));	/* cpu/smp.c */
 
+/* spin_wait() saves what it uses. The compiler does not count on that; told so, it keeps no registers free for a call that is rare. */
 static inline void spin_lock(struct spinlock *l)
 {
 	if (unlikely(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)))
-		spin_wait(l);
+		asm volatile("call spin_wait" :: "D"(l) : "memory", "cc");
 }
 
 static inline void spin_unlock(struct spinlock *l)

@@ -193,19 +193,23 @@ any_op(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, u64 arg1, u64 a
 /* Operations of a vCPU on its own tables and translations; what switching processes takes is found first. */
 static inline int self_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
 {
-	if (cmd == MMUEXT_NEW_BASEPTR)
-		return mmu_install_kernel_l4(v, arg1) ? -EINVAL : 0;
-	if (cmd == MMUEXT_NEW_USER_BASEPTR)
-		return mmu_install_user_l4(v, arg1) ? -EINVAL : 0;
-	if (cmd == MMUEXT_INVLPG_LOCAL) {
-		flush_tlb_page_local(arg1);
-		return 0;
-	}
-	if (cmd == MMUEXT_TLB_FLUSH_LOCAL) {
+	struct domain *d = v->domain;
+
+	if (cmd == MMUEXT_NEW_BASEPTR) {
+		if (arg1 != v->kernel_cr3 >> PAGE_SHIFT || unlikely(v->ldt_mapped))
+			return mmu_install_kernel_l4(v, arg1) ? -EINVAL : 0;
 		flush_tlb_local();
-		return 0;
+	} else if (cmd == MMUEXT_NEW_USER_BASEPTR) {
+		if (arg1 != v->user_cr3 >> PAGE_SHIFT)
+			return mmu_install_user_l4(v, arg1) ? -EINVAL : 0;
+	} else if (cmd == MMUEXT_INVLPG_LOCAL) {
+		flush_tlb_page_local(arg1);
+	} else if (cmd == MMUEXT_TLB_FLUSH_LOCAL || (cmd == MMUEXT_TLB_FLUSH_ALL && d->vcpu_count == 1)) {
+		flush_tlb_local();
+	} else {
+		return any_op(v, d, d->id, cmd, arg1, arg2);
 	}
-	return any_op(v, v->domain, v->domain->id, cmd, arg1, arg2);
+	return 0;
 }
 
 /* Of those that an operation may not be for another domain. */
@@ -224,22 +228,14 @@ static int parse_owner(struct domain *self, u16 id, struct domain **d, domid_t *
 	return rc;
 }
 
-static __attribute__((noinline)) long op_list(struct vcpu *v, u64 ops, u64 count, u64 done_at, u64 foreign)
+static __attribute__((noinline)) long
+op_list(struct vcpu *v, struct domain *d, domid_t owner, u64 ops, u32 count, u64 done_at)
 {
-	struct domain *d = v->domain;
-	domid_t owner = d->id;
 	u64 cmd, arg1, arg2;
 	u32 done;
 	int rc = 0;
 
-	if (unlikely((u16)foreign != DOMID_SELF)) {
-		rc = parse_owner(d, foreign, &d, &owner);
-		if (rc)
-			return rc;
-	}
-	if (unlikely(!guest_address_ok(ops)))
-		return -EFAULT;
-	for (done = 0; done < (u32)count; done++, ops += sizeof(struct mmuext_op)) {
+	for (done = 0; done < count; done++, ops += sizeof(struct mmuext_op)) {
 		user_access_begin();
 		raw_get_u64(cmd, ops, fault);
 		raw_get_u64(arg1, ops + 8, fault);
@@ -264,13 +260,27 @@ fault:
 	goto out;
 }
 
+static __attribute__((noinline)) long op_foreign(struct vcpu *v, u64 ops, u32 count, u64 done_at, u64 foreign)
+{
+	struct domain *d;
+	domid_t owner;
+	int rc = parse_owner(v->domain, foreign, &d, &owner);
+
+	return rc ? rc : op_list(v, d, owner, ops, count, done_at);
+}
+
 /* Operations come alone most often, for the caller itself and without a count to report. */
 long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
 {
+	struct domain *d = v->domain;
 	u64 cmd, arg1, arg2;
 
-	if (count != 1 || done_at || (u16)foreign != DOMID_SELF || unlikely(!guest_address_ok(ops)))
-		return op_list(v, ops, count, done_at, foreign);
+	if (unlikely(!guest_address_ok(ops)))
+		return -EFAULT;
+	if (unlikely((u16)foreign != DOMID_SELF))
+		return op_foreign(v, ops, count, done_at, foreign);
+	if (count != 1 || done_at)
+		return (u32)count | done_at ? op_list(v, d, d->id, ops, count, done_at) : 0;
 	user_access_begin();
 	raw_get_u64(cmd, ops, fault);
 	raw_get_u64(arg1, ops + 8, fault);

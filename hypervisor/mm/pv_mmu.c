@@ -294,13 +294,15 @@ static inline void unlock_l1(struct domain *d, u64 *table)
 }
 
 /* The lock is kept from one request to the next while they are for the same L1 table. */
-static __attribute__((noinline)) int
-update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u32 *done, bool *flush)
+static __attribute__((noinline)) long
+update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u64 done_at)
 {
 	u64 table = NO_TABLE, ptr, new;
+	bool flush = false;
+	u32 done = 0;
 	int rc = 0;
 
-	for (; *done < count; requests += sizeof(struct mmu_update)) {
+	for (; done < count; requests += sizeof(struct mmu_update)) {
 		user_access_begin();
 		raw_get_u64(ptr, requests, fault);
 		raw_get_u64(new, requests + 8, fault);
@@ -313,23 +315,46 @@ update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u32 *done,
 		if (likely(table != NO_TABLE))
 			rc = set_l1e(d, maddr_to_virt(ptr), new, owner);
 		else
-			rc = update_any(d, ptr, new, owner, flush);
+			rc = update_any(d, ptr, new, owner, &flush);
 		if (unlikely(rc))
 			break;
-		if (unlikely(!(++*done % PREEMPT_EVERY))) {
+		if (unlikely(!(++done % PREEMPT_EVERY))) {
 			unlock_l1(d, &table);
 			preempt_point();
 		}
 	}
+out:
 	unlock_l1(d, &table);
+	if (unlikely(flush))
+		flush_domain_tlb(d);
+	if (done_at)
+		put_guest_u32(done, done_at);
 	return rc;
 fault:
 	user_access_end();
-	unlock_l1(d, &table);
-	return -EFAULT;
+	rc = -EFAULT;
+	goto out;
 }
 
-static __attribute__((noinline)) long update_alone(struct domain *d, u64 ptr, u64 new)
+static __attribute__((noinline)) long
+update_foreign(struct domain *d, u64 requests, u32 count, u64 done_at, u64 foreign)
+{
+	domid_t owner;
+	int rc = parse_foreign(d, foreign, &d, &owner);
+
+	return rc ? rc : update_list(d, owner, requests, count, done_at);
+}
+
+/* One that takes or drops references in d's table, whose l1_lock is held. */
+static __attribute__((noinline)) long update_one_hard(struct domain *d, u64 *pte, u64 new)
+{
+	int rc = replace_l1e(d, pte, new, d->id);
+
+	spin_unlock(&d->l1_lock);
+	return rc;
+}
+
+static __attribute__((noinline)) long update_one_elsewhere(struct domain *d, u64 ptr, u64 new)
 {
 	bool flush = false;
 	int rc = update_any(d, ptr, new, d->id, &flush);
@@ -339,56 +364,26 @@ static __attribute__((noinline)) long update_alone(struct domain *d, u64 ptr, u6
 	return rc;
 }
 
-static __attribute__((noinline)) long
-update_any_list(struct vcpu *v, u64 requests, u64 count, u64 done_at, u64 foreign)
-{
-	struct domain *d = v->domain;
-	domid_t owner = d->id;
-	bool flush = false;
-	u32 done = 0;
-	int rc;
-
-	if (unlikely(foreign != DOMID_SELF)) {
-		rc = parse_foreign(d, foreign, &d, &owner);
-		if (rc)
-			return rc;
-	}
-	if (unlikely(!guest_address_ok(requests)))
-		return -EFAULT;
-	rc = update_list(d, owner, requests, count, &done, &flush);
-	if (unlikely(flush))
-		flush_domain_tlb(d);
-	if (done_at)
-		put_guest_u32(done, done_at);
-	return rc;
-}
-
-/* One that is to take or drop references in d's table, whose l1_lock is held. */
-static __attribute__((noinline)) long update_one_hard(struct domain *d, u64 *pte, u64 new)
-{
-	int rc = replace_l1e(d, pte, new, d->id);
-
-	spin_unlock(&d->l1_lock);
-	return rc;
-}
-
 /* Requests come alone most often, for the caller's own L1 tables and without a count to report. */
 long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
 {
 	struct domain *d = v->domain;
-	u64 ptr, new, *pte;
+	u64 ptr, new;
 
-	if (count != 1 || done_at || foreign != DOMID_SELF || unlikely(!guest_address_ok(requests)))
-		return update_any_list(v, requests, count, done_at, foreign);
+	if (unlikely(!guest_address_ok(requests)))
+		return -EFAULT;
+	if (unlikely(foreign != DOMID_SELF))
+		return update_foreign(d, requests, count, done_at, foreign);
+	if (count != 1 || done_at)
+		return (u32)count | done_at ? update_list(d, d->id, requests, count, done_at) : 0;
 	user_access_begin();
 	raw_get_u64(ptr, requests, fault);
 	raw_get_u64(new, requests + 8, fault);
 	user_access_end();
 	if (unlikely(!lock_l1(d, WHICH_TABLE(ptr))))
-		return update_alone(d, ptr, new);
-	pte = maddr_to_virt(ptr);
-	if (!set_l1e_soft(pte, &new))
-		return update_one_hard(d, pte, new);
+		return update_one_elsewhere(d, ptr, new);
+	if (!set_l1e_soft(maddr_to_virt(ptr), &new))
+		return update_one_hard(d, maddr_to_virt(ptr), new);
 	spin_unlock(&d->l1_lock);
 	return 0;
 fault:
