@@ -72,7 +72,7 @@ fuzzers: $(FUZZ)
 $(B)/gen/offsets.h: hypervisor/offsets.c
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CC) $(HV_CFLAGS) -MF $(B)/gen/offsets.d -MT $@ -S -o $(B)/gen/offsets.s $<
-	sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$\{0,1\}\([-0-9]*\).*$$/#define \1 \2/p' $(B)/gen/offsets.s > $@
+	sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$\{0,1\}\([-0-9]*\).*$$/.set \1, \2/p' $(B)/gen/offsets.s > $@
 
 $(B)/hypervisor/%.c.o: hypervisor/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'

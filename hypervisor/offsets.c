@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets and sizes for assembly. Compiled to assembly only; the Makefile turns each marker into a #define. */
+/* Offsets and sizes for assembly. Compiled to assembly only; the Makefile turns each marker into a .set. */
 #include <cpu.h>
 #include <vcpu.h>
 

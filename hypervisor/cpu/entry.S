@@ -27,78 +27,46 @@
 
 /* --- registers -------------------------------------------------------------------------------- */
 
+	.macro PUSH_EACH registers:vararg
+	.irp	r, \registers
+	push	%\r
+	.endr
+	.endm
+
+	.macro POP_EACH registers:vararg
+	.irp	r, \registers
+	pop	%\r
+	.endr
+	.endm
+
+	/* rsp at regs: into the frame and out of it */
+	.macro SAVE registers:vararg
+	.irp	r, \registers
+	mov	%\r, R_\r(%rsp)
+	.endr
+	.endm
+
+	.macro RESTORE registers:vararg
+	.irp	r, \registers
+	mov	R_\r(%rsp), %\r
+	.endr
+	.endm
+
 	/* rsp at error_code -> rsp at r15 */
 	.macro PUSH_ALL
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	PUSH_EACH	rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
 	.endm
 
+	/* and back, over the error code, to where it was interrupted */
 	.macro POP_ALL
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	POP_EACH	r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	add	$8, %rsp
 	.endm
 
-	/* rsp at regs: the registers of arguments, which a hypercall gives back unchanged */
-	.macro SAVE_ARGUMENTS
-	mov	%rdi, R_rdi(%rsp)
-	mov	%rsi, R_rsi(%rsp)
-	mov	%rdx, R_rdx(%rsp)
-	mov	%r10, R_r10(%rsp)
-	mov	%r8, R_r8(%rsp)
-	mov	%r9, R_r9(%rsp)
-	.endm
-
-	.macro RESTORE_ARGUMENTS
-	mov	R_rdi(%rsp), %rdi
-	mov	R_rsi(%rsp), %rsi
-	mov	R_rdx(%rsp), %rdx
-	mov	R_r10(%rsp), %r10
-	mov	R_r8(%rsp), %r8
-	mov	R_r9(%rsp), %r9
-	.endm
-
-	/* the rest of a partial frame */
-	.macro SAVE_SCRATCH
-	mov	%rax, R_rax(%rsp)
-	mov	%rcx, R_rcx(%rsp)
-	mov	%r11, R_r11(%rsp)
-	.endm
-
-	/* C's registers still the guest's: makes a partial frame full */
-	.macro COMPLETE_FRAME
-	mov	%rbx, R_rbx(%rsp)
-	mov	%rbp, R_rbp(%rsp)
-	mov	%r12, R_r12(%rsp)
-	mov	%r13, R_r13(%rsp)
-	mov	%r14, R_r14(%rsp)
-	mov	%r15, R_r15(%rsp)
-	.endm
+/* Of arguments, which a hypercall gives back unchanged; the rest of a partial frame; C's, which make it a full one. */
+#define ARGUMENTS rdi, rsi, rdx, r10, r8, r9
+#define SCRATCH rax, rcx, r11
+#define PRESERVED rbx, rbp, r12, r13, r14, r15
 
 	/*
 	 * Goes to \slow when something has to be done before the guest may run, to \upcall when that is no more than to enter its
@@ -141,7 +109,7 @@ entry_hypercall:
 	push	%r11
 	sub	$R_rflags, %rsp
 	mov	%rcx, R_rip(%rsp)
-	SAVE_ARGUMENTS
+	SAVE	ARGUMENTS
 	mov	%r10, %rcx
 	lea	-VCPU_REGS(%rsp), %r9
 	incq	V_hypercalls(%rsp)
@@ -157,7 +125,7 @@ entry_hypercall:
 	mov	R_rip(%rsp), %rcx
 	cmp	end_of_lower_half(%rip), %rcx
 	je	hypercall_slow_exit
-	RESTORE_ARGUMENTS
+	RESTORE	ARGUMENTS
 	mov	R_rflags(%rsp), %r11
 	mov	R_rsp(%rsp), %rsp
 	sysretq
@@ -176,7 +144,7 @@ partial_upcall:
 hypercall_slow_exit:
 	COMPLETE_HYPERCALL_FRAME
 partial_slow_exit:
-	COMPLETE_FRAME
+	SAVE	PRESERVED
 full_slow_exit:
 	lea	-VCPU_REGS(%rsp), %rdi
 	call	exit_work
@@ -191,10 +159,7 @@ hypercall_iret:
 return_partial:
 	CHECK_WORK partial_slow_exit, partial_upcall
 restore_partial:
-	RESTORE_ARGUMENTS
-	mov	R_rax(%rsp), %rax
-	mov	R_rcx(%rsp), %rcx
-	mov	R_r11(%rsp), %r11
+	RESTORE	ARGUMENTS, SCRATCH
 	add	$R_rip, %rsp
 /* A frame that IRET refuses faults at one of these two; trap_in_hypervisor() makes it the guest's own fault. */
 	.globl	iret_partial
@@ -208,8 +173,7 @@ iret_partial:
 	movq	$FLAT_KERNEL_SS, R_ss(%rsp)
 	movq	$\cs, R_cs(%rsp)
 	mov	%rcx, R_rip(%rsp)
-	SAVE_ARGUMENTS
-	SAVE_SCRATCH
+	SAVE	ARGUMENTS, SCRATCH
 	lea	-VCPU_REGS(%rsp), %rdi
 	call	\bounce
 	jmp	return_partial
@@ -240,8 +204,7 @@ entry_user_sysenter:
 	movq	$FLAT_KERNEL_SS, R_ss(%rsp)
 	movq	$0xe023, R_cs(%rsp)
 	movq	$0, R_rip(%rsp)
-	SAVE_ARGUMENTS
-	SAVE_SCRATCH
+	SAVE	ARGUMENTS, SCRATCH
 	cld
 	CLAC
 	lea	-VCPU_REGS(%rsp), %rdi
@@ -253,8 +216,7 @@ entry_user_sysenter:
 	/* rsp at error_code, or at rip where there is none -> rsp at regs, partial frame, rdi the vCPU */
 	.macro ENTER_PARTIAL from=R_error_code
 	sub	$\from, %rsp
-	SAVE_ARGUMENTS
-	SAVE_SCRATCH
+	SAVE	ARGUMENTS, SCRATCH
 	cld
 	CLAC
 	lea	-VCPU_REGS(%rsp), %rdi
@@ -275,7 +237,7 @@ entry_vector_\vector:
 	.ifnb \second
 	test	%al, %al
 	jz	return_partial
-	COMPLETE_FRAME
+	SAVE	PRESERVED
 	lea	-VCPU_REGS(%rsp), %rdi
 	call	\second
 	jmp	return_full
@@ -287,33 +249,15 @@ entry_vector_\vector:
 	jmp	in_hypervisor
 	.endm
 
-	EXCEPTION 0, trap_plain
-	EXCEPTION 3, trap_plain
-	EXCEPTION 4, trap_plain
-	EXCEPTION 5, trap_plain
+	.irp	n, 0,3,4,5,9,15,16,19,20,22,23,24,25,26,27,28,29,30,31
+	EXCEPTION \n, trap_plain
+	.endr
+	.irp	n, 10,11,12,17,21
+	EXCEPTION \n, trap_plain_error, 1
+	.endr
 	EXCEPTION 6, trap_invalid_opcode, 0, emulate_invalid_opcode
 	EXCEPTION 7, trap_device_not_available
-	EXCEPTION 9, trap_plain
-	EXCEPTION 10, trap_plain_error, 1
-	EXCEPTION 11, trap_plain_error, 1
-	EXCEPTION 12, trap_plain_error, 1
 	EXCEPTION 14, trap_page_fault, 1, emulate_page_fault
-	EXCEPTION 15, trap_plain
-	EXCEPTION 16, trap_plain
-	EXCEPTION 17, trap_plain_error, 1
-	EXCEPTION 19, trap_plain
-	EXCEPTION 20, trap_plain
-	EXCEPTION 21, trap_plain_error, 1
-	EXCEPTION 22, trap_plain
-	EXCEPTION 23, trap_plain
-	EXCEPTION 24, trap_plain
-	EXCEPTION 25, trap_plain
-	EXCEPTION 26, trap_plain
-	EXCEPTION 27, trap_plain
-	EXCEPTION 28, trap_plain
-	EXCEPTION 29, trap_plain
-	EXCEPTION 30, trap_plain
-	EXCEPTION 31, trap_plain
 
 	.balign	16
 entry_vector_13:
@@ -328,7 +272,6 @@ return_full:
 	CHECK_WORK full_slow_exit, full_slow_exit
 restore_all:
 	POP_ALL
-	add	$8, %rsp
 	.globl	iret_full
 iret_full:
 	iretq
@@ -362,7 +305,6 @@ in_hypervisor:
 	test	%rax, %rax
 	jnz	1f
 	POP_ALL
-	add	$8, %rsp
 	iretq
 1:	mov	%rax, %rsp
 	jmp	full_slow_exit
@@ -380,16 +322,10 @@ entry_vector_1:
 	mov	%rsp, %rax
 	and	$-WINDOW_SIZE, %rax
 	mov	WINDOW_ENTRY_FRAME(%rax), %rax
-	pushq	48(%rsp)
-	popq	(%rax)	/* ss */
-	pushq	40(%rsp)
-	popq	-8(%rax)	/* rsp */
-	pushq	32(%rsp)
-	popq	-16(%rax)	/* rflags */
-	pushq	24(%rsp)
-	popq	-24(%rax)	/* cs */
-	pushq	16(%rsp)
-	popq	-32(%rax)	/* rip */
+	.irp	n, 0,1,2,3,4	/* ss, rsp, rflags, cs, rip */
+	pushq	48 - 8 * \n(%rsp)
+	popq	-8 * \n(%rax)
+	.endr
 	sub	$40, %rax
 	xchg	%rax, (%rsp)	/* the guest's rax; the stack to go on with */
 	pop	%rsp
@@ -417,7 +353,6 @@ entry_vector_\vector:
 	mov	%rsp, %rdi
 	call	\handler
 	POP_ALL
-	add	$8, %rsp
 	iretq
 	.endm
 
@@ -449,7 +384,6 @@ interrupt:
 	mov	R_error_code(%rsp), %edi
 	call	interrupt_in_hypervisor
 	POP_ALL
-	add	$8, %rsp
 	iretq
 
 /* Where each vector enters; descriptors.c makes the IDT of it. */
@@ -478,20 +412,10 @@ entry_points:
 /* void switch_stacks(u64 *save_rsp_here, u64 new_rsp): goes on where the other stack left off. */
 	.globl	switch_stacks
 switch_stacks:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	PUSH_EACH	PRESERVED
 	mov	%rsp, (%rdi)
 	mov	%rsi, %rsp
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	POP_EACH	r15, r14, r13, r12, rbp, rbx
 	ret
 
 /* void run_on_stack(u64 rsp, void (*fn)(void)): leaves the boot stack for good. */
