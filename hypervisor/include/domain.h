@@ -15,17 +15,6 @@
 struct evtchn_table;	/* ipc/evtchn.c */
 struct grant_table;	/* ipc/grant.c */
 
-/* The timer's channel 2, which drives the speaker; guests calibrate clocks by it (emulate/pit.c). */
-struct pit {
-	u64 start;		/* system time when it began to count */
-	u32 count;		/* 1 to 65536; 0: never programmed */
-	u16 latch;
-	u8 mode, access;	/* of the control word; access: 1 low byte, 2 high byte, 3 low then high */
-	u8 low;			/* the low byte written, while the high one is awaited */
-	bool high_next_write, high_next_read, latched;
-	u8 control;		/* port 0x61: bit 0 gate, bit 1 speaker */
-};
-
 struct domain {
 	domid_t id;
 	bool privileged;	/* domain 0 */
@@ -49,10 +38,7 @@ struct domain {
 	mfn_t shared_info_mfn;
 	struct evtchn_table *evtchn;
 	struct grant_table *grants;
-	u32 pci_address;	/* port 0xcf8 as the domain wrote it */
-	u8 cmos_index;		/* port 0x70 */
 	mfn_t pirq_eoi_mfn;	/* PHYSDEVOP_pirq_eoi_gmfn: holds a writable reference; 0: none */
-	struct pit pit;
 	int vcpu_count;
 	struct vcpu *vcpu[MAX_VCPUS];
 	struct domain *next;

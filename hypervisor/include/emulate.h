@@ -12,7 +12,6 @@
 #include <types.h>
 #include <uaccess.h>
 #include <vcpu.h>
-#include <vcpu.h>
 
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
 
@@ -72,11 +71,6 @@ static inline bool iopl_allows(const struct vcpu *v)
 bool ioport_bitmap_allows(struct vcpu *v, u16 port, unsigned bytes);
 u32 ioport_read(struct vcpu *v, u16 port, unsigned bytes);
 void ioport_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
-
-/* --- emulate/pit.c: ports 0x42, 0x43, 0x61 ---------------------------------------------------------- */
-
-u8 pit_read(struct domain *d, u16 port);
-void pit_write(struct domain *d, u16 port, u8 value);
 
 /* --- cpu/fpu.c ------------------------------------------------------------------------------------- */
 
