@@ -197,12 +197,22 @@ static inline bool get_validated(mfn_t mfn, enum frame_type type)
 	return false;
 }
 
+int get_type_slow(mfn_t mfn, domid_t owner, enum frame_type type);	/* the type's; the general one is lost if there is none */
+
 /*
  * General and type reference in one. A page table or descriptor page is validated by the first; then this may wait and be
  * preempted, so no lock is held. -EINVAL: not the owner's, or used as something else, or contents that are not allowed;
  * -EBUSY, -EPERM: an entry maps what it may not.
  */
-int get_frame_type(mfn_t mfn, domid_t owner, enum frame_type type);
+static inline int get_frame_type(mfn_t mfn, domid_t owner, enum frame_type type)
+{
+	if (unlikely(!get_frame(mfn, owner)))
+		return -EINVAL;
+	if (type == FRAME_WRITABLE ? try_get_writable(mfn) : likely(get_validated(mfn, type)))
+		return 0;
+	return get_type_slow(mfn, owner, type);
+}
+
 void put_frame_type(mfn_t mfn);		/* may wait if it was the last of a page table */
 
 int mmu_pin(struct domain *d, mfn_t mfn, enum frame_type type);	/* as MMUEXT_PIN_*: validates one of d's tables and holds it; 0, -EINVAL... */

@@ -6,11 +6,10 @@
 #include <types.h>
 
 struct domain;
-struct vcpu;
 
 /* A foreign-domain argument other than DOMID_SELF: 0, -ESRCH no such domain, -EPERM not for this caller. */
 int foreign_owner(struct domain *d, u16 id, domid_t *owner);
 int others_in_mask(struct domain *d, u64 mask_at, bool *self, bool *others);
-void flush_tlb_for(struct vcpu *v, bool everything, u64 va, bool others);
+void flush_tlb_for(bool everything, u64 va, bool others);
 
 #endif

@@ -393,8 +393,7 @@ static void put_table(struct domain *d, mfn_t mfn)
 
 /* --- for others --------------------------------------------------------------------------------------------------------- */
 
-/* The type reference for one who has a general one to lose. */
-static __attribute__((noinline)) int get_type_slow(mfn_t mfn, domid_t owner, enum frame_type type)
+int get_type_slow(mfn_t mfn, domid_t owner, enum frame_type type)
 {
 	struct domain *d;
 	int rc;
@@ -410,15 +409,6 @@ static __attribute__((noinline)) int get_type_slow(mfn_t mfn, domid_t owner, enu
 	if (rc)
 		put_frame(mfn);
 	return rc;
-}
-
-int get_frame_type(mfn_t mfn, domid_t owner, enum frame_type type)
-{
-	if (unlikely(!get_frame(mfn, owner)))
-		return -EINVAL;
-	if (type == FRAME_WRITABLE ? try_get_writable(mfn) : likely(get_validated(mfn, type)))
-		return 0;
-	return get_type_slow(mfn, owner, type);
 }
 
 /* What may be the last type reference. */

@@ -28,7 +28,7 @@ int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4)
 	maddr_t old = v->kernel_cr3;
 	int rc;
 
-	if (old != l4 << PAGE_SHIFT || !old) {
+	if (old >> PAGE_SHIFT != l4 || !old) {
 		rc = get_frame_type(l4, v->domain->id, FRAME_L4);
 		if (unlikely(rc))
 			return rc;
@@ -49,7 +49,7 @@ int mmu_install_user_l4(struct vcpu *v, mfn_t l4)
 	maddr_t old = v->user_cr3;
 	int rc;
 
-	if (old == l4 << PAGE_SHIFT)
+	if (old >> PAGE_SHIFT == l4)
 		return 0;
 	if (l4) {
 		rc = get_frame_type(l4, v->domain->id, FRAME_L4);
@@ -142,7 +142,7 @@ static int flush_multi(struct vcpu *v, bool everything, u64 va, u64 mask_at)
 	if (others_in_mask(v->domain, mask_at, &self, &others))
 		return -EINVAL;
 	if (self || others)
-		flush_tlb_for(v, everything, va, others);
+		flush_tlb_for(everything, va, others);
 	return 0;
 }
 
@@ -153,10 +153,10 @@ static int own_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
 
 	switch (cmd) {
 	case MMUEXT_TLB_FLUSH_ALL:
-		flush_tlb_for(v, true, 0, others);
+		flush_tlb_for(true, 0, others);
 		return 0;
 	case MMUEXT_INVLPG_ALL:
-		flush_tlb_for(v, false, arg1, others);
+		flush_tlb_for(false, arg1, others);
 		return 0;
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:

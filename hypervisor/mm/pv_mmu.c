@@ -63,6 +63,15 @@ __attribute__((noinline)) int replace_l1e(struct domain *d, u64 *pte, u64 new, d
 	return drop_l1e(d, __atomic_exchange_n(pte, new, __ATOMIC_SEQ_CST));
 }
 
+/* The same, and unlocks. */
+static __attribute__((noinline)) long finish_l1e(struct domain *d, u64 *pte, u64 new, domid_t owner)
+{
+	int rc = replace_l1e(d, pte, new, owner);
+
+	spin_unlock(&d->l1_lock);
+	return rc;
+}
+
 /* Accessed and Dirty stay. */
 static int set_l1e_keeping_ad(struct domain *d, u64 *pte, u64 new, domid_t owner)
 {
@@ -345,15 +354,6 @@ update_foreign(struct domain *d, u64 requests, u32 count, u64 done_at, u64 forei
 	return rc ? rc : update_list(d, owner, requests, count, done_at);
 }
 
-/* One that takes or drops references in d's table, whose l1_lock is held. */
-static __attribute__((noinline)) long update_one_hard(struct domain *d, u64 *pte, u64 new)
-{
-	int rc = replace_l1e(d, pte, new, d->id);
-
-	spin_unlock(&d->l1_lock);
-	return rc;
-}
-
 static __attribute__((noinline)) long update_one_elsewhere(struct domain *d, u64 ptr, u64 new)
 {
 	bool flush = false;
@@ -383,7 +383,7 @@ long do_mmu_update(u64 requests, u64 count, u64 done_at, u64 foreign, u64 a5, st
 	if (unlikely(!lock_l1(d, WHICH_TABLE(ptr))))
 		return update_one_elsewhere(d, ptr, new);
 	if (!set_l1e_soft(maddr_to_virt(ptr), &new))
-		return update_one_hard(d, maddr_to_virt(ptr), new);
+		return finish_l1e(d, maddr_to_virt(ptr), new, d->id);
 	spin_unlock(&d->l1_lock);
 	return 0;
 fault:
@@ -406,7 +406,7 @@ int others_in_mask(struct domain *d, u64 mask_at, bool *self, bool *others)
 }
 
 /* Flushes va, or everything, here or on all CPUs. */
-void flush_tlb_for(struct vcpu *v, bool everything, u64 va, bool others)
+void flush_tlb_for(bool everything, u64 va, bool others)
 {
 	if (others)
 		flush_tlb_all_cpus();
@@ -416,59 +416,70 @@ void flush_tlb_for(struct vcpu *v, bool everything, u64 va, bool others)
 		flush_tlb_page_local(va);
 }
 
-/* UVMF_*: bits 1:0 what, the rest whom: 0 this vCPU, 4 all, else a bitmap's address. */
-static __attribute__((noinline)) long uvm_flush(struct vcpu *v, u64 va, u64 flags)
+static int uvm_flush_others(struct domain *d, u64 va, u64 flags)
 {
 	u64 whom = flags & ~(u64)UVMF_FLUSHTYPE_MASK;
 	bool self = true, others = false;
 
-	if (likely(!whom)) {
-		if (flags == UVMF_TLB_FLUSH)
-			flush_tlb_local();
-		else if (flags == UVMF_INVLPG)
-			flush_tlb_page_local(va);
-		return 0;
-	}
 	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK)
 		return 0;
 	if (whom == UVMF_ALL)
-		others = v->domain->vcpu_count > 1;
-	else if (others_in_mask(v->domain, whom, &self, &others))
+		others = d->vcpu_count > 1;
+	else if (whom && others_in_mask(d, whom, &self, &others))
 		return -EFAULT;
 	if (self || others)
-		flush_tlb_for(v, flags & UVMF_TLB_FLUSH, va, others);
+		flush_tlb_for(flags & UVMF_TLB_FLUSH, va, others);
 	return 0;
 }
 
-/* The rest when references change, under l1_lock, or translations are to be flushed. */
-static __attribute__((noinline)) long update_va_slow(struct vcpu *v, u64 va, u64 new, u64 flags, u64 *pte, domid_t owner)
+/* UVMF_*: bits 1:0 what, the rest whom: 0 this vCPU, 4 all, else a bitmap's address. The error is rc, if there is one already. */
+static __attribute__((noinline)) long uvm_flush(u64 va, u64 flags, long rc)
 {
-	struct domain *d = v->domain;
-	int rc = pte ? replace_l1e(d, pte, new, owner) : -EINVAL, flush_rc;
+	int flush_rc;
 
-	spin_unlock(&d->l1_lock);
-	if (!(flags & UVMF_FLUSHTYPE_MASK))
+	if (flags == UVMF_INVLPG) {
+		flush_tlb_page_local(va);
 		return rc;
-	flush_rc = uvm_flush(v, va, flags);
-	return unlikely(rc) ? rc : flush_rc;
+	}
+	if (flags == UVMF_TLB_FLUSH) {
+		flush_tlb_local();
+		return rc;
+	}
+	flush_rc = uvm_flush_others(current->domain, va, flags);
+	return rc ? rc : flush_rc;
 }
 
-static inline long update_va(struct vcpu *v, u64 va, u64 new, u64 flags, domid_t owner)
+static __attribute__((noinline)) long
+finish_and_flush(struct domain *d, u64 va, u64 new, u64 flags, u64 *pte, domid_t owner)
 {
-	struct domain *d = v->domain;
+	long rc = replace_l1e(d, pte, new, owner);
+
+	spin_unlock(&d->l1_lock);
+	return uvm_flush(va, flags, rc);
+}
+
+/* All that is not done here is called last, so the common case needs no stack. */
+static inline long update_va(struct domain *d, u64 va, u64 new, u64 flags, domid_t owner)
+{
+	long rc = 0;
 	u64 *pte;
 
 	spin_lock(&d->l1_lock);
 	pte = find_l1e(d, va);
-	if (unlikely(!pte) || !set_l1e_soft(pte, &new))
-		return update_va_slow(v, va, new, flags, pte, owner);
+	if (unlikely(!pte)) {
+		rc = -EINVAL;
+	} else if (!set_l1e_soft(pte, &new)) {
+		if (flags & UVMF_FLUSHTYPE_MASK)
+			return finish_and_flush(d, va, new, flags, pte, owner);
+		return finish_l1e(d, pte, new, owner);
+	}
 	spin_unlock(&d->l1_lock);
-	return flags & UVMF_FLUSHTYPE_MASK ? uvm_flush(v, va, flags) : 0;
+	return likely(!(flags & UVMF_FLUSHTYPE_MASK)) ? rc : uvm_flush(va, flags, rc);
 }
 
 long do_update_va_mapping(u64 va, u64 new, u64 flags, u64 a4, u64 a5, struct vcpu *v)
 {
-	return update_va(v, va, new, flags, v->domain->id);
+	return update_va(v->domain, va, new, flags, v->domain->id);
 }
 
 long do_update_va_mapping_otherdomain(u64 va, u64 new, u64 flags, u64 id, u64 a5, struct vcpu *v)
@@ -481,5 +492,5 @@ long do_update_va_mapping_otherdomain(u64 va, u64 new, u64 flags, u64 id, u64 a5
 		if (rc)
 			return rc;
 	}
-	return update_va(v, va, new, flags, owner);
+	return update_va(v->domain, va, new, flags, owner);
 }
