@@ -63,14 +63,14 @@ static __attribute__((noinline, cold)) void bounce_failed(struct vcpu *v, u64 ha
 }
 
 /*
- * Builds the frame on the stack at sp and makes the handler run next. extra: words between r11 and rip, the first lowest.
- * Inlined where the counts are constants, so that each use is straight code.
+ * Builds the frame on the stack at sp and makes the handler run next. mask: the upcall mask to save. extra: words between r11
+ * and rip, the first lowest. Inlined where the counts are constants, so that each use is straight code.
  */
 static inline __attribute__((always_inline)) void
-push_frame(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras, u64 sp, u64 cs)
+push_frame(struct vcpu *v, u64 handler, bool mask_events, u64 mask, const u64 *extra, int extras, u64 sp, u64 cs)
 {
 	struct cpu_user_regs *r = &v->regs;
-	u64 mask = READ_ONCE(v->info->evtchn_upcall_mask), flags = r->rflags;
+	u64 flags = r->rflags;
 
 	if (mask)
 		flags &= ~FLAGS_IF;
@@ -107,42 +107,42 @@ bad:
 }
 
 static inline __attribute__((always_inline)) void
-bounce_from_kernel(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+bounce_from_kernel(struct vcpu *v, u64 handler, bool mask_events, u64 mask, const u64 *extra, int extras)
 {
-	push_frame(v, handler, mask_events, extra, extras, v->regs.rsp, v->regs.cs & ~3ul);
+	push_frame(v, handler, mask_events, mask, extra, extras, v->regs.rsp, v->regs.cs & ~3ul);
 }
 
 static inline __attribute__((always_inline)) void
-bounce_from_user(struct vcpu *v, u64 handler, bool mask_events, const u64 *extra, int extras)
+bounce_from_user(struct vcpu *v, u64 handler, bool mask_events, u64 mask, const u64 *extra, int extras)
 {
 	enter_kernel_mode(v);
-	push_frame(v, handler, mask_events, extra, extras, v->kernel_sp, v->regs.cs);
+	push_frame(v, handler, mask_events, mask, extra, extras, v->kernel_sp, v->regs.cs);
 }
 
-static inline __attribute__((always_inline)) void bounce(struct vcpu *v, u64 handler, bool mask_events)
+static inline __attribute__((always_inline)) void
+bounce(struct vcpu *v, u64 handler, bool mask_events, u64 mask, const u64 *extra, int extras)
 {
 	if (v->kernel_mode)
-		bounce_from_kernel(v, handler, mask_events, NULL, 0);
+		bounce_from_kernel(v, handler, mask_events, mask, extra, extras);
 	else
-		bounce_from_user(v, handler, mask_events, NULL, 0);
+		bounce_from_user(v, handler, mask_events, mask, extra, extras);
+}
+
+static inline u64 upcall_mask(const struct vcpu *v)
+{
+	return READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
 void bounce_plain(struct vcpu *v, unsigned vector)
 {
 	v->counters[EXIT_BOUNCED]++;
-	bounce(v, v->trap_address[vector], v->trap_flags[vector] & TI_MASK_EVENTS);
+	bounce(v, v->trap_address[vector], v->trap_flags[vector] & TI_MASK_EVENTS, upcall_mask(v), NULL, 0);
 }
 
 void bounce_error(struct vcpu *v, unsigned vector, u64 error_code)
 {
-	u64 handler = v->trap_address[vector];
-	bool mask_events = v->trap_flags[vector] & TI_MASK_EVENTS;
-
 	v->counters[EXIT_BOUNCED]++;
-	if (v->kernel_mode)
-		bounce_from_kernel(v, handler, mask_events, &error_code, 1);
-	else
-		bounce_from_user(v, handler, mask_events, &error_code, 1);
+	bounce(v, v->trap_address[vector], v->trap_flags[vector] & TI_MASK_EVENTS, upcall_mask(v), &error_code, 1);
 }
 
 void bounce_exception(struct vcpu *v, int vector, u64 error_code)
@@ -164,10 +164,11 @@ void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code)
 	bounce_error(v, VECTOR_PF, error_code);
 }
 
+/* The mask was just seen clear, and it is what the frame says. */
 void bounce_upcall(struct vcpu *v)
 {
 	v->counters[EXIT_UPCALL]++;
-	bounce(v, v->event.address, true);
+	bounce(v, v->event.address, true, 0, NULL, 0);
 }
 
 /* Taken once, then held back until the handler's iret. Nobody is there to take one without a handler. */
@@ -176,7 +177,7 @@ void bounce_nmi(struct vcpu *v)
 	if (!v->trap_address[VECTOR_NMI])
 		return;
 	v->nmi_masked = true;
-	bounce(v, v->trap_address[VECTOR_NMI], v->trap_flags[VECTOR_NMI] & TI_MASK_EVENTS);
+	bounce(v, v->trap_address[VECTOR_NMI], v->trap_flags[VECTOR_NMI] & TI_MASK_EVENTS, upcall_mask(v), NULL, 0);
 }
 
 /* A segment register's selector was refused: the handler gets all four data selectors to look at. */
@@ -185,10 +186,7 @@ void bounce_failsafe(struct vcpu *v)
 	const struct cpu_user_regs *r = &v->regs;
 	u64 selectors[4] = { r->ds, r->es, r->fs, r->gs };
 
-	if (v->kernel_mode)
-		bounce_from_kernel(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
-	else
-		bounce_from_user(v, v->failsafe.address, v->failsafe.mask_events, selectors, 4);
+	bounce(v, v->failsafe.address, v->failsafe.mask_events, upcall_mask(v), selectors, 4);
 }
 
 /* int $0x80, the one software interrupt with a gate of its own. Refused where the guest's gate is not for that mode. */
@@ -198,7 +196,7 @@ void trap_int80(struct vcpu *v)
 
 	if (likely(dpl == 3 || (v->kernel_mode && dpl)) && likely(v->trap_address[VECTOR_INT80])) {
 		v->counters[EXIT_BOUNCED]++;
-		bounce(v, v->trap_address[VECTOR_INT80], flags & TI_MASK_EVENTS);
+		bounce(v, v->trap_address[VECTOR_INT80], flags & TI_MASK_EVENTS, upcall_mask(v), NULL, 0);
 	} else {
 		v->regs.rip -= 2;
 		bounce_gp(v, VECTOR_INT80 * 8 + 2);
@@ -211,7 +209,7 @@ static inline __attribute__((always_inline)) void user_syscall(struct vcpu *v, c
 {
 	v->regs.rflags &= ~FLAGS_DF;
 	if (likely(callback->address)) {
-		bounce_from_user(v, callback->address, callback->mask_events, NULL, 0);
+		bounce_from_user(v, callback->address, callback->mask_events, upcall_mask(v), NULL, 0);
 	} else {	/* as on a CPU without the instruction */
 		v->regs.rip -= SYSCALL_LENGTH;
 		bounce_plain(v, VECTOR_UD);
@@ -234,7 +232,7 @@ void bounce_sysenter(struct vcpu *v)
 {
 	v->regs.rflags &= ~FLAGS_DF;
 	if (v->sysenter.address)
-		bounce(v, v->sysenter.address, v->sysenter.mask_events);
+		bounce(v, v->sysenter.address, v->sysenter.mask_events, upcall_mask(v), NULL, 0);
 	else
 		bounce_gp(v, 0);
 }
