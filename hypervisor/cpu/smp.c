@@ -95,7 +95,8 @@ void flush_tlb_all_cpus(void)
 	flush_tlb_since(READ_ONCE(tlb_clock));
 }
 
-void spin_wait(struct spinlock *l)
+/* Called past the compiler (spinlock.h), so it saves all registers. */
+__attribute__((no_caller_saved_registers)) void spin_wait(struct spinlock *l)
 {
 	do {
 		while (READ_ONCE(l->held)) {

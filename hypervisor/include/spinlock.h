@@ -13,7 +13,7 @@ struct spinlock {
 	u8 held;
 };
 
-void spin_wait(struct spinlock *l) __attribute__((no_caller_saved_registers));	/* cpu/smp.c */
+void spin_wait(struct spinlock *l);	/* cpu/smp.c */
 
 /* spin_wait() saves what it uses. The compiler does not count on that; told so, it keeps no registers free for a call that is rare. */
 static inline void spin_lock(struct spinlock *l)

@@ -314,7 +314,7 @@ static int upper_validate(struct domain *d, mfn_t table, enum frame_type level)
 	}
 	if (level == FRAME_L4) {
 		memcpy(t + HV_FIRST_SLOT, hv_l4 + HV_FIRST_SLOT, (HV_LAST_SLOT - HV_FIRST_SLOT + 1) * sizeof(*t));
-		t[LINEAR_SLOT] = table << PAGE_SHIFT | PTE_PRESENT | PTE_ACCESSED;
+		t[LINEAR_SLOT] = table << PAGE_SHIFT | PTE_PRESENT | PTE_ACCESSED | (PTE_NX & ~nx_refused);
 	}
 	return 0;
 }
