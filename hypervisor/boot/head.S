@@ -5,7 +5,8 @@
  * The first page tables map, writable and executable, the first 4 GiB three times: one to one,
  * at DIRECTMAP_START, and the first GiB at IMAGE_START. boot_tables, in pages:
  *     0 L4    1 L3 for slots 0 and 262    2 L3 for the image    3 to 6 L2s, 2 MiB pages
- * Other CPUs come up on the same tables (trampoline.S).
+ * Other CPUs come in from the trampoline in protected mode and share the way from there, one after another: tables,
+ * stack, and boot_target, which smp_boot() has set for them.
  */
 #define HEADER_MAGIC 0x1badb002
 #define HEADER_FLAGS 0x00010003	/* modules page aligned, memory map, addresses below */
@@ -60,6 +61,8 @@ boot_entry:
 	cmp	$2048, %ecx
 	jb	2b
 
+/* ebx and ebp: what boot_target gets as its arguments. Of the segments, only cs is known to be flat. */
+enter_long_mode:
 	mov	%cr4, %eax
 	or	$0x20, %eax			/* PAE */
 	mov	%eax, %cr4
@@ -69,9 +72,9 @@ boot_entry:
 	rdmsr
 	or	$0x100, %eax			/* EFER.LME */
 	wrmsr
-	mov	$0x80010011, %eax		/* PG, WP, ET, PE */
+	mov	$0x80010011, %eax		/* PG, WP, ET, PE: caches on */
 	mov	%eax, %cr0
-	lgdt	boot_gdt_pointer
+	lgdt	%cs:boot_gdt_pointer
 	ljmp	$8, $in_long_mode
 
 /* esi: a message for COM1 as the firmware left it; then nothing more. */
@@ -93,7 +96,6 @@ in_long_mode:
 	jmp	*%rax
 
 	.balign 8
-	.global boot_gdt, boot_gdt_pointer
 boot_gdt:
 	.quad 0
 	.quad 0x00af9b000000ffff		/* 8: 64-bit code */
@@ -116,12 +118,37 @@ in_image:
 	mov	%ebp, %edi
 	mov	%ebx, %esi
 	xor	%ebp, %ebp
-	call	paravane_main
+	call	*boot_target(%rip)
 	ud2
+
+	.data
+	.global boot_target
+boot_target:
+	.quad paravane_main
+
+/* Where the other CPUs start: real mode, at a page below 1 MiB that smp_boot() copies this to. */
+
+	.section .rodata
+	.global trampoline_start, trampoline_end
+	.code16
+trampoline_start:
+	cli
+	cld
+	mov	%cs, %ax
+	mov	%ax, %ds
+	lgdtl	trampoline_gdt_pointer - trampoline_start
+	mov	%cr0, %eax
+	or	$1, %al
+	mov	%eax, %cr0
+	ljmpl	$24, $enter_long_mode
+trampoline_gdt_pointer:
+	.word 31
+	.long boot_gdt
+trampoline_end:
 
 	.section .bss.boot, "aw", @nobits
 	.balign 4096
-	.global boot_tables, boot_guard, boot_stack_top
+	.global boot_tables, boot_guard
 boot_tables:
 	.skip 7 * 4096
 boot_guard:

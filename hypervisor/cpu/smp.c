@@ -115,7 +115,7 @@ void send_kick(struct cpu *c)
 /* --- coming up ---------------------------------------------------------------------------------------------------- */
 
 extern const char trampoline_start[], trampoline_end[];
-void ap_start(void);
+extern void (*boot_target)(void);
 
 static struct cpu *starting;	/* the one that comes up; one at a time */
 
@@ -129,8 +129,8 @@ static void ap_ready(void)
 	idle_loop();
 }
 
-/* From the trampoline, on its stack and page tables, with paging and little else. */
-void ap_start(void)
+/* On the first stack and page tables, with paging and little else. */
+static void ap_start(void)
 {
 	struct cpu *c = starting;
 
@@ -170,6 +170,7 @@ void smp_boot(void)
 	u64 limit = min(options.maxcpus ? options.maxcpus : 1, (u64)MAX_CPUS);
 
 	memcpy(maddr_to_virt(TRAMPOLINE), trampoline_start, trampoline_end - trampoline_start);
+	boot_target = ap_start;
 	for (int i = 0; i < acpi.cpu_count && cpu_count < (int)limit; i++) {
 		if (acpi.cpu_apic_id[i] == cpus[0]->apic_id)
 			continue;

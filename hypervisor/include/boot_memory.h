@@ -18,7 +18,7 @@ struct range_list {
 
 extern struct range_list ram;
 
-#define TRAMPOLINE 0x8000	/* where other CPUs start; trampoline.S has the same number */
+#define TRAMPOLINE 0x8000	/* where other CPUs start */
 
 void boot_memory_init(void);
 /* Contents undefined, below 4 GiB; panics when there is none. The same, 2 MiB aligned and large: 0 when there is none. */

@@ -9,7 +9,7 @@
 #define LOAD_ADDRESS 0x100000ul
 
 extern char image_text_start[], image_text_end[], image_rodata_end[], image_kept_end[], image_end[];
-extern char boot_guard[], boot_stack_top[];
+extern char boot_guard[];
 extern const s32 smap_sites_start[], smap_sites_end[];
 
 #endif
