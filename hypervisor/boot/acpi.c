@@ -217,8 +217,6 @@ void machine_restart(void)
 	static const struct { u16 limit; u64 base; } __attribute__((packed)) no_idt;
 
 	apic_stop_others();
-	if (options.noreboot)
-		halt();
 	if (acpi.reset_space == SPACE_IO)
 		outb(acpi.reset_address, acpi.reset_value);
 	for (int i = 0; i < 10000 && inb(0x64) & 2; i++)

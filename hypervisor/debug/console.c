@@ -10,7 +10,6 @@
 #include <domain.h>
 #include <evtchn.h>
 #include <spinlock.h>
-#include <string.h>
 
 #define COM1 0x3f8
 enum { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4, UART_LSR = 5 };
@@ -28,36 +27,23 @@ static char input[INPUT_SIZE];		/* [input_lock] byte n at n % INPUT_SIZE */
 static u32 input_head, input_tail;	/* [input_lock] typed, read: bytes ever */
 static bool keys_focus;			/* input is for the hypervisor */
 
-static void uart_set_speed(unsigned baud)
-{
-	unsigned divisor = max(115200 / max(baud, 1u), 1u);
-
-	outb(COM1 + UART_LCR, 0x83);	/* 8n1, divisor latch */
-	outb(COM1 + 0, divisor);
-	outb(COM1 + 1, divisor >> 8);
-	outb(COM1 + UART_LCR, 0x03);
-}
-
 void console_init(void)
 {
 	present = inb(COM1 + UART_LSR) != 0xff;
 	outb(COM1 + UART_IER, 0);
-	uart_set_speed(115200);
+	outb(COM1 + UART_LCR, 0x83);	/* 8n1, divisor latch */
+	outb(COM1 + 0, 1);		/* 115200 baud */
+	outb(COM1 + 1, 0);
+	outb(COM1 + UART_LCR, 0x03);
 	outb(COM1 + UART_FCR, 0x07);	/* FIFOs on and empty, interrupt at the first byte */
 	outb(COM1 + UART_MCR, 0x0b);	/* DTR, RTS, interrupt line */
 }
 
 void console_configure(void)
 {
-	unsigned baud = strtoul(options.com1, NULL, 10);
-
-	if (!strcmp(options.console, "none"))
-		present = false;
-	if (!present)
-		return;
-	if (baud)
-		uart_set_speed(baud);
-	outb(COM1 + UART_IER, 1);
+	present = present && options.console;
+	if (present)
+		outb(COM1 + UART_IER, 1);
 }
 
 /* --- output ------------------------------------------------------------------------------------------------- */

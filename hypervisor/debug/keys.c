@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys for a person at the console: one character, one report. They run in the console's interrupt. */
-#include <boot.h>
-#include <boot_memory.h>
 #include <console.h>
 #include <cpu.h>
 #include <domain.h>
-#include <frames.h>
-#include <irq.h>
 
 static void key_help(void);
 
@@ -54,33 +50,16 @@ static void key_domains(void)
 	}
 }
 
-static void key_memory(void)
-{
-	const int kib = PAGE_SIZE / 1024;
-	u64 total = 0, given = 0, unused = free_page_count();
-
-	for (int i = 0; i < ram.count; i++)
-		total += (ram.range[i].end - ram.range[i].start) / PAGE_SIZE;
-	for (struct domain *d = domains; d; d = d->next)
-		given += d->pages;
-	log_error("memory: %lu KiB, of them %lu the hypervisor's, %lu of domains, %lu free", total * kib,
-		  (total - given - unused) * kib, given * kib, unused * kib);
-}
-
 static void key_registers(void)
 {
 	struct vcpu *v = current;
-	const struct cpu_user_regs *r = &v->regs;
 
 	if (v == v->cpu->idle) {
 		log_error("CPU %d is idle", v->cpu->id);
 		return;
 	}
 	log_error("CPU %d runs domain %d vCPU %d, %s mode", v->cpu->id, v->domain->id, v->id, v->kernel_mode ? "kernel" : "user");
-	log_error("rip %016lx  rsp %016lx  rflags %lx", r->rip, r->rsp, r->rflags);
-	log_error("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
-	log_error("rsi %016lx  rdi %016lx  rbp %016lx   r8 %016lx", r->rsi, r->rdi, r->rbp, r->r8);
-	log_error("kernel cr3 %lx  user cr3 %lx", v->kernel_cr3, v->user_cr3);
+	print_registers(&v->regs);
 }
 
 static const struct key {
@@ -91,9 +70,7 @@ static const struct key {
 	{ 'd', key_registers, "registers of what runs on this CPU" },
 	{ 'e', key_exits, "exits of each domain, by what they went to" },
 	{ 'h', key_help, "this list" },
-	{ 'm', key_memory, "memory, by whose it is" },
 	{ 'q', key_domains, "domains and their vCPUs" },
-	{ 'R', machine_restart, "restart the machine" },
 };
 
 static void key_help(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The end, when the hypervisor itself is wrong: the reason on a line "Paravane panic: ...",
- * registers, backtrace; then the machine restarts (QEMU with -no-reboot ends), or halts with `noreboot`.
+ * registers, backtrace; then the machine restarts (QEMU with -no-reboot ends), or halts.
  * It trusts nothing: it breaks the console's lock, and a panic in a panic halts.
  */
 #include <abi/arch-x86_64.h>
@@ -36,7 +36,7 @@ static void print_running(u64 rsp)
 		log_error("CPU %d, no guest", id);
 }
 
-static void print_rip(u64 rip)
+static void print_place(u64 rip)
 {
 	u64 offset = 0;
 	const char *name = symbol_find(rip, &offset);
@@ -44,9 +44,9 @@ static void print_rip(u64 rip)
 	log_error("rip %016lx  %s+0x%lx", rip, name ? name : "?", offset);
 }
 
-static void print_registers(const struct cpu_user_regs *r)
+void print_registers(const struct cpu_user_regs *r)
 {
-	log_error("rsp %016lx  rflags %08lx  cs %04x  error %x", r->rsp, r->rflags, r->cs, r->error_code);
+	log_error("rip %016lx  cs %04x  rflags %08lx  rsp %016lx  ss %04x", r->rip, r->cs, r->rflags, r->rsp, r->ss);
 	log_error("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
 	log_error("rsi %016lx  rdi %016lx  rbp %016lx   r8 %016lx", r->rsi, r->rdi, r->rbp, r->r8);
 	log_error(" r9 %016lx  r10 %016lx  r11 %016lx  r12 %016lx", r->r9, r->r10, r->r11, r->r12);
@@ -67,7 +67,7 @@ static void panic_begin(void)
 static void __attribute__((noreturn)) panic_end(u64 rip, const struct cpu_user_regs *regs, u64 rsp)
 {
 	print_running(stack_pointer);
-	print_rip(rip);
+	print_place(rip);
 	if (regs)
 		print_registers(regs);
 	log_error("cr0 %08lx  cr2 %016lx  cr3 %016lx  cr4 %08lx", read_cr0(), read_cr2(), read_cr3(), read_cr4());
@@ -83,7 +83,7 @@ void panic(const char *format, ...)
 
 	panic_begin();
 	va_start(arguments, format);
-	vsnprintf(reason, sizeof(reason), format, arguments);
+	vscnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	log_error("Paravane panic: %s", reason);
 	panic_end((u64)__builtin_return_address(0), NULL, (u64)__builtin_frame_address(0));
@@ -98,7 +98,8 @@ void panic_trap(struct cpu_user_regs *regs, int vector)
 	};
 
 	panic_begin();
-	log_error("Paravane panic: %s in the hypervisor (vector %d)",
-		  vector >= 0 && (size_t)vector < ARRAY_SIZE(names) ? names[vector] : "exception", vector);
+	log_error("Paravane panic: %s in the hypervisor (vector %d, error code %#x)",
+		  vector >= 0 && (size_t)vector < ARRAY_SIZE(names) ? names[vector] : "exception", vector,
+		  regs->error_code);
 	panic_end(regs->rip, regs, regs->rsp);
 }

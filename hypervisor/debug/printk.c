@@ -1,200 +1,104 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Formatted messages. Conversions: d i u x X p c s %, with -, 0, #, width, precision (both may be *), h hh l ll z.
- *
- * Whole messages go to the console and into a ring of the last LOG_SIZE bytes. log_lock guards the ring;
- * the console has its own lock.
+ * Formatted messages for the console. Conversions: d s c %, and u x with a width, 0 and #; l before d u x; .* before s. What
+ * does not fit is left out.
  */
 #include <console.h>
-#include <spinlock.h>
 #include <stdarg.h>
 #include <string.h>
 #include <types.h>
 
-#define LOG_SIZE 16384
-
-int log_level = LOG_INFO;
-
-static struct spinlock log_lock;
-static char log_ring[LOG_SIZE];		/* [log_lock] byte n of the log at n % LOG_SIZE */
-static u64 log_end;			/* [log_lock] bytes ever logged */
-
-/* --- formatting ------------------------------------------------------------------------------------------- */
+u64 log_level = LOG_INFO;
 
 struct output {
 	char *at, *end;		/* end: where the final 0 goes at the latest */
-	int length;		/* as if there were room for all */
 };
 
 static void put(struct output *o, char c)
 {
 	if (o->at < o->end)
 		*o->at++ = c;
-	o->length++;
 }
 
-struct conversion {
-	bool left, zero, alternate;
-	int width, precision;	/* precision -1: none */
-	int longs;		/* -2 hh, -1 h, 0, 1 l z, 2 ll */
-};
-
-static void put_padded(struct output *o, const struct conversion *c, const char *text, int n, const char *prefix)
+static void put_text(struct output *o, const char *text, int n)
 {
-	int prefix_length = strlen(prefix), fill = c->width - n - prefix_length;
-
-	for (; fill > 0 && !c->left && !c->zero; fill--)
-		put(o, ' ');
-	for (; *prefix; prefix++)
-		put(o, *prefix);
-	for (; fill > 0 && !c->left; fill--)
-		put(o, '0');
-	for (int i = 0; i < n; i++)
-		put(o, text[i]);
-	for (; fill > 0; fill--)
-		put(o, ' ');
+	while (n-- > 0)
+		put(o, *text++);
 }
 
-static void put_number(struct output *o, const struct conversion *c, u64 n, unsigned base, const char *prefix)
+static void put_number(struct output *o, u64 n, unsigned base, int width, char fill)
 {
-	char digits[24], *at = digits + sizeof(digits);
+	char digits[24], *end = digits + sizeof(digits), *at = end;
 
 	do {
 		*--at = "0123456789abcdef"[n % base];
 		n /= base;
 	} while (n);
-	put_padded(o, c, at, digits + sizeof(digits) - at, prefix);
+	for (width -= end - at; width > 0; width--)
+		put(o, fill);
+	put_text(o, at, end - at);
 }
 
-static void put_string(struct output *o, struct conversion *c, const char *s)
+static void put_signed(struct output *o, s64 n)
 {
-	if (!s)
-		s = "(null)";
-	c->zero = false;
-	put_padded(o, c, s, c->precision < 0 ? strlen(s) : strnlen(s, c->precision), "");
+	if (n < 0)
+		put(o, '-');
+	put_number(o, n < 0 ? -(u64)n : (u64)n, 10, 0, ' ');
 }
 
-static const char *parse_conversion(const char *f, struct conversion *c, va_list *arguments)
+/* The conversion behind a '%' at f; answers its last character. */
+static const char *put_conversion(struct output *o, const char *f, va_list *arguments)
 {
-	*c = (struct conversion){ .precision = -1 };
-	for (;; f++) {
-		if (*f == '-')
-			c->left = true;
-		else if (*f == '0')
-			c->zero = true;
-		else if (*f == '#')
-			c->alternate = true;
-		else
-			break;
+	bool prefix = *f == '#' && f++, limited, wide;
+	char fill = *f == '0' ? '0' : ' ';
+	int width = strtoul(f, (char **)&f, 10), limit = 0;
+	const char *text;
+
+	limited = f[0] == '.' && f[1] == '*';
+	if (limited) {
+		limit = va_arg(*arguments, int);
+		f += 2;
 	}
-	if (*f == '*') {
-		c->width = va_arg(*arguments, int);
-		f++;
-	} else {
-		c->width = strtoul(f, (char **)&f, 10);
+	wide = *f == 'l' && f++;
+	switch (*f) {
+	case 's':
+		text = va_arg(*arguments, const char *);
+		put_text(o, text, limited ? strnlen(text, limit) : strlen(text));
+		break;
+	case 'c':
+		put(o, va_arg(*arguments, int));
+		break;
+	case 'd':
+		put_signed(o, wide ? va_arg(*arguments, s64) : va_arg(*arguments, s32));
+		break;
+	case 'u': case 'x':
+		put_text(o, "0x", prefix ? 2 : 0);
+		put_number(o, wide ? va_arg(*arguments, u64) : va_arg(*arguments, u32), *f == 'x' ? 16 : 10, width, fill);
+		break;
+	default:
+		put(o, *f);
 	}
-	if (*f == '.') {
-		f++;
-		if (*f == '*') {
-			c->precision = va_arg(*arguments, int);
-			f++;
-		} else {
-			c->precision = strtoul(f, (char **)&f, 10);
-		}
-	}
-	for (; *f == 'l' || *f == 'z' || *f == 'h'; f++)
-		c->longs += *f == 'h' ? -1 : 1;
 	return f;
 }
 
-static u64 get_unsigned(int longs, va_list *arguments)
+size_t vscnprintf(char *to, size_t size, const char *format, va_list arguments)
 {
-	if (longs > 0)
-		return va_arg(*arguments, u64);
-	u32 n = va_arg(*arguments, u32);
-
-	return longs == -2 ? (u8)n : longs == -1 ? (u16)n : n;
-}
-
-static void put_conversion(struct output *o, char kind, struct conversion *c, va_list *arguments)
-{
-	if (kind == 's') {
-		put_string(o, c, va_arg(*arguments, const char *));
-	} else if (kind == 'c') {
-		put(o, va_arg(*arguments, int));
-	} else if (kind == 'd' || kind == 'i') {
-		s64 n = c->longs > 0 ? va_arg(*arguments, s64) : va_arg(*arguments, s32);
-
-		put_number(o, c, n < 0 ? -(u64)n : (u64)n, 10, n < 0 ? "-" : "");
-	} else if (kind == 'u') {
-		put_number(o, c, get_unsigned(c->longs, arguments), 10, "");
-	} else if (kind == 'x' || kind == 'X') {
-		put_number(o, c, get_unsigned(c->longs, arguments), 16, c->alternate ? "0x" : "");
-	} else if (kind == 'p') {
-		put_number(o, c, va_arg(*arguments, u64), 16, "0x");
-	} else {
-		put(o, kind);
-	}
-}
-
-int vsnprintf(char *to, size_t size, const char *format, va_list arguments)
-{
-	struct output o = { to, size ? to + size - 1 : to, 0 };
-	struct conversion c;
+	struct output o = { to, to + size - 1 };
 	va_list copy;
 
 	va_copy(copy, arguments);
 	for (const char *f = format; *f; f++) {
-		if (*f != '%') {
+		if (*f == '%')
+			f = put_conversion(&o, f + 1, &copy);
+		else
 			put(&o, *f);
-			continue;
-		}
-		f = parse_conversion(f + 1, &c, &copy);
-		if (!*f)
-			break;
-		put_conversion(&o, *f, &c, &copy);
 	}
 	va_end(copy);
-	if (size)
-		*o.at = '\0';
-	return o.length;
+	*o.at = '\0';
+	return o.at - to;
 }
 
-int snprintf(char *to, size_t size, const char *format, ...)
-{
-	va_list arguments;
-	int n;
-
-	va_start(arguments, format);
-	n = vsnprintf(to, size, format, arguments);
-	va_end(arguments);
-	return n;
-}
-
-/* --- the log ------------------------------------------------------------------------------------------------ */
-
-static void log_append(const char *text, size_t n)
-{
-	spin_lock(&log_lock);
-	for (size_t i = 0; i < n; i++)
-		log_ring[log_end++ % LOG_SIZE] = text[i];
-	spin_unlock(&log_lock);
-}
-
-size_t log_read(u64 *position, char *to, size_t size)
-{
-	size_t n = 0;
-
-	spin_lock(&log_lock);
-	if (log_end > LOG_SIZE && *position < log_end - LOG_SIZE)
-		*position = log_end - LOG_SIZE;
-	while (n < size && *position < log_end)
-		to[n++] = log_ring[(*position)++ % LOG_SIZE];
-	spin_unlock(&log_lock);
-	return n;
-}
-
-void printk_at(int level, const char *format, ...)
+void printk_at(unsigned level, const char *format, ...)
 {
 	static const char prefix[] = "(PV) ";
 	char line[256];
@@ -205,10 +109,8 @@ void printk_at(int level, const char *format, ...)
 		return;
 	memcpy(line, prefix, n);
 	va_start(arguments, format);
-	n += vsnprintf(line + n, sizeof(line) - n - 1, format, arguments);
+	n += vscnprintf(line + n, sizeof(line) - n, format, arguments);
 	va_end(arguments);
-	n = min(n, sizeof(line) - 2);
-	line[n++] = '\n';
-	log_append(line, n);
+	line[n++] = '\n';	/* in place of the 0 */
 	console_write(line, n);
 }

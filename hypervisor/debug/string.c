@@ -13,15 +13,6 @@ void *memcpy(void *to, const void *from, size_t n)
 	return to;
 }
 
-void *memmove(void *to, const void *from, size_t n)
-{
-	if ((u64)to - (u64)from >= n)
-		return memcpy(to, from, n);
-	for (size_t i = n; i-- > 0;)
-		((volatile char *)to)[i] = ((const char *)from)[i];
-	return to;
-}
-
 void *memset(void *to, int byte, size_t n)
 {
 	void *at = to;
@@ -82,16 +73,6 @@ char *strchr(const char *s, int c)
 		if (!*s)
 			return NULL;
 	}
-}
-
-char *strstr(const char *s, const char *what)
-{
-	size_t n = strlen(what);
-
-	for (; *s || !n; s++)
-		if (!strncmp(s, what, n))
-			return (char *)s;
-	return NULL;
 }
 
 void strlcpy(char *to, const char *from, size_t size)

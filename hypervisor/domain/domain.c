@@ -83,12 +83,6 @@ void domain_shutdown(struct domain *d, int reason)
 		machine_restart();
 }
 
-static void print_registers(const struct cpu_user_regs *r)
-{
-	log_error("  rip %#lx cs %#x rflags %#lx rsp %#lx ss %#x", r->rip, r->cs, r->rflags, r->rsp, r->ss);
-	log_error("  rax %#lx rbx %#lx rcx %#lx rdx %#lx rsi %#lx rdi %#lx", r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi);
-}
-
 void domain_crash(struct domain *d, const char *format, ...)
 {
 	char reason[160];
@@ -97,7 +91,7 @@ void domain_crash(struct domain *d, const char *format, ...)
 	if (d->is_shut_down)
 		return;
 	va_start(arguments, format);
-	vsnprintf(reason, sizeof(reason), format, arguments);
+	vscnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	log_error("Domain %d crashed: %s", d->id, reason);
 	if (current->domain == d)

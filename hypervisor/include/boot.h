@@ -39,11 +39,8 @@ void boot_module_release(int index);	/* its whole frames go to the allocator */
 struct options {
 	u64 dom0_mem;		/* bytes; 0: all that is free */
 	u64 maxcpus;
-	bool noreboot;		/* after a panic or a reset of domain 0: halt */
-	bool smap;
-	int guest_log_level;	/* messages about guests above it are dropped */
-	char console[16];
-	char com1[32];
+	u64 smap;		/* 0: not used */
+	u64 console;		/* 0: none; 1: COM1 */
 };
 extern struct options options;
 

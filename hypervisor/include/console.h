@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages for people, on COM1 and in a ring that keys and the toolstack read. */
+/* Messages for people, on COM1. */
 #ifndef PARAVANE_CONSOLE_H
 #define PARAVANE_CONSOLE_H
 
 #include <stdarg.h>
 #include <types.h>
 
-enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
-extern int log_level;	/* messages above it are dropped */
+enum { LOG_ERROR, LOG_WARNING, LOG_INFO };
+extern u64 log_level;	/* messages above it are dropped */
 
-void console_init(void);				/* COM1 at 115200; before the command line is known */
-void console_configure(void);				/* as console= and com1= say */
+void console_init(void);				/* COM1 at 115200 baud, 8n1; before the command line is known */
+void console_configure(void);				/* as console= says; from now on it interrupts */
 void console_interrupt(void);				/* COM1 has input */
 void console_break_lock(void);				/* for a panic: the holder is never coming back */
 void console_write(const char *text, size_t length);	/* raw bytes (a guest's output) */
 int console_read(char *to, size_t length);		/* input that waits for domain 0 */
 
-void printk_at(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void printk_at(unsigned level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) printk_at(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) printk_at(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) printk_at(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) printk_at(LOG_DEBUG, __VA_ARGS__)
 
-/* The log from *position on, which advances; fewer bytes than `size`: that was all. */
-size_t log_read(u64 *position, char *to, size_t size);
-
-int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-int vsnprintf(char *to, size_t size, const char *format, va_list arguments);
+/* Answers how many characters are in `to`, without the final 0; size > 0. */
+size_t vscnprintf(char *to, size_t size, const char *format, va_list arguments);
 
 /* Ours to fix: registers, backtrace, reason, then the machine stops (debug/panic.c). */
 void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
@@ -37,6 +33,7 @@ void panic_trap(struct cpu_user_regs *regs, int vector) __attribute__((noreturn)
 
 /* The function that holds a text address, and how far into it; NULL: none known. */
 const char *symbol_find(u64 address, u64 *offset);
+void print_registers(const struct cpu_user_regs *regs);
 void backtrace(u64 rsp);	/* names of what looks like return addresses on this stack */
 
 /* A character typed while input goes to the hypervisor (debug/keys.c). */

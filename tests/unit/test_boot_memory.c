@@ -28,7 +28,7 @@ enum { NOTHING, RAM, TAKEN };
 static u8 model[PAGES];		/* what each page is */
 static jmp_buf panicked;
 
-void printk_at(int level, const char *format, ...)
+void printk_at(unsigned level, const char *format, ...)
 {
 }
 
