@@ -86,6 +86,9 @@ static void ldt(void)
 	a = attempt(load_fs, SELECTOR(1) | 4);
 	check("MMUEXT-61", a.vector == VECTOR_PF && a.cr2 == 0x789000,
 	      "a selector of the LDT can be loaded (vector %d cr2 %lx)", a.vector, a.cr2);
+	a = attempt(load_fs, SELECTOR(16) | 4);
+	check("DESC-11", a.vector == VECTOR_GP && a.regs.error_code == (16 * 8 | 4),
+	      "a selector beyond the LDT's entries is #GP (vector %d)", a.vector);
 	check("MMUEXT-62",
 	      map_frame(page, mfn_of(page), PTE_DATA) == -EBUSY && mmuext(MMUEXT_SET_LDT, 0, 0) == 0 &&
 		      map_frame(page, mfn_of(page), PTE_DATA) == 0,

@@ -95,6 +95,10 @@ void test_main(void)
 	check("MSR-11", read_faults(0x174) && read_faults(0x175) && read_faults(0x176),
 	      "the SYSENTER MSRs cannot be read");
 	check("MSR-13", read_faults(0x802) && write_faults(0x802, 0), "the x2APIC's MSRs");
+	check("MSR-15",
+	      read_faults(0xc0000103) ||
+		      (written_and_read(0xc0000103, 0x1234) && write_faults(0xc0000103, 1UL << 32)),
+	      "TSC_AUX, where there is one");
 	dirty = 0xffffffff00000000;
 	check("MSR-14", written_and_read(FS_BASE, 0x123000), "WRMSR takes the low halves");
 	dirty = 0;

@@ -40,6 +40,10 @@ void test_main(void)
 	      "65536 ports at most");
 	check_eq("PHYSDEV-10", set_iobitmap(MACH2PHYS_VIRT_START, 8), -EINVAL,
 		 "a bitmap in the hypervisor's range");
+	gmfn.gmfn = boot_l4_mfn();
+	check_eq("PHYSDEV-12", hypercall(physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &gmfn), -EINVAL,
+		 "a page table as the page for pirqs");
+	gmfn.gmfn = mfn_of(page_alloc());
 	check("PHYSDEV-11",
 	      hypercall(physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &gmfn) == 0 &&
 		      hypercall(physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &gmfn) == -EBUSY,
