@@ -386,12 +386,12 @@ static void unpack(struct payload *p, const struct boot_module *kernel, void **b
 	u64 length;
 
 	image_identify(p, maddr_to_virt(kernel->start), kernel->end - kernel->start);
-	if (p->bzimage && p->kind != CONTAINER_GZIP)
+	if (p->protocol && !p->gzip)
 		refuse("the kernel is a Linux bzImage (protocol %d.%d, %s payload): unpack it to an ELF file first",
-		       p->protocol >> 8, p->protocol & 255, p->format);
-	if (p->kind == CONTAINER_OTHER && strcmp(p->format, "unknown"))
+		       p->protocol >> 8, p->protocol & 255, p->format ? p->format : "unknown");
+	if (p->format && !p->gzip)
 		refuse("the kernel is compressed with %s: give it as an ELF file or with gzip", p->format);
-	if (p->kind != CONTAINER_GZIP)
+	if (!p->gzip)
 		return;
 	length = gzip_length(p->at, p->size);
 	while (PAGE_SIZE << *order < length && *order < LARGEST_ORDER)

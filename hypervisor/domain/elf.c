@@ -132,8 +132,6 @@ static bool begins(struct text t, const char *with)
 	return t.length >= length && !memcmp(t.at, with, length);
 }
 
-#define SEEN(image, note) ((image)->notes_seen >> XEN_ELFNOTE_##note & 1)
-
 static bool check_words(struct image *image)
 {
 	const u32 pv = ~(1u << XEN_ELFNOTE_PHYS32_ENTRY | 1u << XEN_ELFNOTE_INFO);
@@ -151,7 +149,7 @@ static bool check_words(struct image *image)
 /* The ABI knows these; a kernel that insists on another cannot run. */
 static bool feature_known(struct text name)
 {
-	static const char known[][28] = {
+	static const char *const known[] = {
 		"writable_page_tables", "writable_descriptor_tables", "auto_translated_physmap",
 		"supervisor_mode_kernel", "pae_pgdir_above_4gb", "mmu_pt_update_preserve_ad", "highmem_assist",
 		"gnttab_map_avail_bits", "hvm_callback_vector", "hvm_safe_pvclock", "hvm_pirqs", "dom0",
@@ -159,7 +157,7 @@ static bool feature_known(struct text name)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (strlen(known[i]) == name.length && !memcmp(known[i], name.at, name.length))
+		if (text_is(name, known[i]))
 			return true;
 	return false;
 }
@@ -169,18 +167,13 @@ static bool check_features(struct image *image)
 	struct text left = image->features;
 
 	while (left.length) {
-		struct text name = { left.at, 0 };
+		struct text name = text_cut(&left, '|');
 
-		while (name.length < left.length && left.at[name.length] != '|' && left.at[name.length])
-			name.length++;
-		left.at += min(name.length + 1, left.length);
-		left.length -= min(name.length + 1, left.length);
-		if (name.length && name.at[0] == '!') {
-			name.at++;
-			name.length--;
-			if (!feature_known(name))
-				return image_fail(image, "the kernel requires an unknown feature; its name's length is", name.length);
-		}
+		if (!name.length || name.at[0] != '!')
+			continue;
+		name = (struct text){ name.at + 1, name.length - 1 };
+		if (!feature_known(name))
+			return image_fail(image, "the kernel requires an unknown feature; its name's length is", name.length);
 	}
 	return true;
 }
@@ -209,14 +202,14 @@ static bool check_addresses(struct image *image)
 				  image->kernel_end);
 	if (!inside(image, image->entry))
 		return image_fail(image, "the entry point is outside the kernel:", image->entry);
+	image->has_hypercall_page = SEEN(image, HYPERCALL_PAGE);
 	if (image->has_hypercall_page &&
 	    ((image->hypercall_page & ~PAGE_MASK) || !inside(image, image->hypercall_page)))
 		return image_fail(image, "the hypercall page is outside the kernel or not on a page boundary:",
 				  image->hypercall_page);
 	/* Unusable is not wrong: then the list goes into the first mapping. */
-	if (image->has_init_p2m && ((image->init_p2m & ~PAGE_MASK) || image->init_p2m >= image->virt_base ||
-				    image->init_p2m >= 1ul << 47))
-		image->has_init_p2m = false;
+	image->has_init_p2m = SEEN(image, INIT_P2M) && !(image->init_p2m & ~PAGE_MASK) &&
+			      image->init_p2m < min(image->virt_base, 1ul << 47);
 	return true;
 }
 
@@ -277,67 +270,50 @@ bool image_parse(struct image *image, const u8 *file, size_t size)
 
 /* --- containers --------------------------------------------------------------------------------------- */
 
-static const struct {
-	u8 magic[6];
-	u8 length;
-	char name[10];
-} formats[] = {
-	{ { 0x1f, 0x8b }, 2, "gzip" },
-	{ { 0x7f, 'E', 'L', 'F' }, 4, "ELF" },
-	{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, "xz" },
-	{ { 0x02, 0x21, 0x4c, 0x18 }, 4, "lz4" },
-	{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd" },
-	{ { 'B', 'Z', 'h' }, 3, "bzip2" },
-	{ { 0x89, 'L', 'Z', 'O' }, 4, "lzo" },
-	{ { 0x5d, 0, 0 }, 3, "lzma" },
-};
-
 static void identify_format(struct payload *p)
 {
-	p->kind = CONTAINER_OTHER;
-	p->format = "unknown";
-	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
-		if (p->size < formats[i].length || memcmp(p->at, formats[i].magic, formats[i].length))
-			continue;
-		p->format = formats[i].name;
-		if (formats[i].magic[0] == 0x1f)
-			p->kind = CONTAINER_GZIP;
-		if (formats[i].magic[0] == 0x7f)
-			p->kind = CONTAINER_ELF;
-		return;
-	}
+	static const struct {
+		u8 magic[6];
+		u8 length;
+		const char *name;
+	} formats[] = {
+		{ { 0x1f, 0x8b }, 2, "gzip" },
+		{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, "xz" },
+		{ { 0x02, 0x21, 0x4c, 0x18 }, 4, "lz4" },
+		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		if (p->size >= formats[i].length && !memcmp(p->at, formats[i].magic, formats[i].length))
+			p->format = formats[i].name;
+	p->gzip = p->format && p->format == formats[0].name;
 }
 
 /*
  * A Linux bzImage (the boot protocol's "real-mode header"): 0x1f1 setup_sects, 0x202 "HdrS", 0x206 version,
  * 0x248 payload_offset, 0x24c payload_length. The payload starts behind the set-up sectors.
  */
-static bool identify_bzimage(struct payload *p, const u8 *file, size_t size)
+static void find_payload(struct payload *p)
 {
-	u64 start;
+	const u8 *file = p->at;
+	u64 start, size = p->size;
 	u32 offset, length;
 
 	if (size < 0x250 || memcmp(file + 0x202, "HdrS", 4))
-		return false;
-	p->bzimage = true;
+		return;
 	memcpy(&p->protocol, file + 0x206, 2);
 	memcpy(&offset, file + 0x248, 4);
 	memcpy(&length, file + 0x24c, 4);
 	start = ((file[0x1f1] ? file[0x1f1] : 4) + 1) * 512ul + offset;
-	if (p->protocol < 0x208 || start > size || length > size - start) {
-		p->kind = CONTAINER_OTHER;
-		p->format = "absent";
-		return true;
-	}
+	if (p->protocol < 0x208 || start > size || length > size - start)
+		length = start = 0;
 	p->at = file + start;
 	p->size = length;
-	identify_format(p);
-	return true;
 }
 
 void image_identify(struct payload *p, const u8 *file, size_t size)
 {
 	*p = (struct payload){ .at = file, .size = size };
-	if (!identify_bzimage(p, file, size))
-		identify_format(p);
+	find_payload(p);
+	identify_format(p);
 }

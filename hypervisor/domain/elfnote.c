@@ -16,64 +16,49 @@
 /* More than any kernel has; keeps headers that name the same bytes over and over from costing time. */
 #define MAX_NOTE_BYTES (256 * 1024)
 
-static bool note_number(struct image *image, u32 type, const u8 *desc, u32 size, u64 *value)
-{
-	if (size != 1 && size != 2 && size != 4 && size != 8)
-		return image_fail(image, "a Xen note has a number that is not of 1, 2, 4 or 8 bytes; its type is", type);
-	*value = 0;
-	memcpy(value, desc, size);
-	return true;
-}
+/* What notes fill in, by their type and by their name in __xen_guest. */
+static const struct key {
+	char name[18];
+	u8 note;
+	u16 field;
+	bool number;		/* else struct text */
+} keys[] = {
+	{ "VIRT_BASE", XEN_ELFNOTE_VIRT_BASE, offsetof(struct image, virt_base), true },
+	{ "VIRT_ENTRY", XEN_ELFNOTE_ENTRY, offsetof(struct image, entry), true },
+	{ "ELF_PADDR_OFFSET", XEN_ELFNOTE_PADDR_OFFSET, offsetof(struct image, paddr_offset), true },
+	{ "HYPERCALL_PAGE", XEN_ELFNOTE_HYPERCALL_PAGE, offsetof(struct image, hypercall_page), true },
+	{ "", XEN_ELFNOTE_INIT_P2M, offsetof(struct image, init_p2m), true },
+	{ "", XEN_ELFNOTE_MOD_START_PFN, offsetof(struct image, mod_start_pfn), true },
+	{ "LOADER", XEN_ELFNOTE_LOADER, offsetof(struct image, loader), false },
+	{ "GUEST_OS", XEN_ELFNOTE_GUEST_OS, offsetof(struct image, guest_os), false },
+	{ "GUEST_VER", XEN_ELFNOTE_GUEST_VERSION, offsetof(struct image, guest_version), false },
+	{ "XEN_VER", XEN_ELFNOTE_XEN_VERSION, offsetof(struct image, xen_version), false },
+	{ "FEATURES", XEN_ELFNOTE_FEATURES, offsetof(struct image, features), false },
+};
 
-static void note_text(struct text *t, const u8 *desc, u32 size)
-{
-	t->at = (const char *)desc;
-	t->length = strnlen(t->at, size);
-}
+/* --- notes ------------------------------------------------------------------------------------------- */
 
 static bool take_note(struct image *image, u32 type, const u8 *desc, u32 size)
 {
-	u64 number;
-
 	if (type > XEN_ELFNOTE_MAX)
 		return true;
 	image->notes_seen |= 1u << type;
-	switch (type) {
-	case XEN_ELFNOTE_ENTRY:
-		return note_number(image, type, desc, size, &image->entry);
-	case XEN_ELFNOTE_VIRT_BASE:
-		return note_number(image, type, desc, size, &image->virt_base);
-	case XEN_ELFNOTE_PADDR_OFFSET:
-		return note_number(image, type, desc, size, &image->paddr_offset);
-	case XEN_ELFNOTE_HYPERCALL_PAGE:
-		image->has_hypercall_page = true;
-		return note_number(image, type, desc, size, &image->hypercall_page);
-	case XEN_ELFNOTE_INIT_P2M:
-		image->has_init_p2m = true;
-		return note_number(image, type, desc, size, &image->init_p2m);
-	case XEN_ELFNOTE_MOD_START_PFN:
-		if (!note_number(image, type, desc, size, &number))
-			return false;
-		image->mod_start_pfn = number != 0;
-		return true;
-	case XEN_ELFNOTE_XEN_VERSION:
-		note_text(&image->xen_version, desc, size);
-		return true;
-	case XEN_ELFNOTE_GUEST_OS:
-		note_text(&image->guest_os, desc, size);
-		return true;
-	case XEN_ELFNOTE_GUEST_VERSION:
-		note_text(&image->guest_version, desc, size);
-		return true;
-	case XEN_ELFNOTE_LOADER:
-		note_text(&image->loader, desc, size);
-		return true;
-	case XEN_ELFNOTE_FEATURES:
-		note_text(&image->features, desc, size);
-		return true;
-	default:
+	for (const struct key *k = keys; k < keys + ARRAY_SIZE(keys); k++) {
+		void *field = (u8 *)image + k->field;
+
+		if (k->note != type)
+			continue;
+		if (!k->number) {
+			*(struct text *)field = (struct text){ (const char *)desc, strnlen((const char *)desc, size) };
+			return true;
+		}
+		if (size != 1 && size != 2 && size != 4 && size != 8)
+			return image_fail(image, "a Xen note has a number that is not of 1, 2, 4 or 8 bytes; its type is", type);
+		*(u64 *)field = 0;
+		memcpy(field, desc, size);
 		return true;
 	}
+	return true;
 }
 
 static u64 pad4(u32 n)
@@ -110,9 +95,20 @@ bool image_read_notes(struct image *image, u64 offset, u64 size)
 
 /* --- section __xen_guest ----------------------------------------------------------------------------- */
 
-static bool is(struct text t, const char *word)
+bool text_is(struct text t, const char *word)
 {
 	return t.length == strlen(word) && !memcmp(t.at, word, t.length);
+}
+
+struct text text_cut(struct text *rest, char separator)
+{
+	struct text word = { rest->at, 0 };
+
+	while (word.length < rest->length && word.at[word.length] != separator)
+		word.length++;
+	rest->at += min(word.length + 1, rest->length);
+	rest->length -= min(word.length + 1, rest->length);
+	return word;
 }
 
 static bool text_number(struct image *image, struct text value, u64 *number)
@@ -130,49 +126,19 @@ static bool text_number(struct image *image, struct text value, u64 *number)
 	return true;
 }
 
-static bool take_pair(struct image *image, struct text key, struct text value)
+static bool take_pair(struct image *image, struct text name, struct text value)
 {
-	static const struct {
-		char key[18];
-		u8 note;
-		u16 field;
-		bool number;
-	} keys[] = {
-		{ "VIRT_BASE", XEN_ELFNOTE_VIRT_BASE, offsetof(struct image, virt_base), true },
-		{ "VIRT_ENTRY", XEN_ELFNOTE_ENTRY, offsetof(struct image, entry), true },
-		{ "ELF_PADDR_OFFSET", XEN_ELFNOTE_PADDR_OFFSET, offsetof(struct image, paddr_offset), true },
-		{ "HYPERCALL_PAGE", XEN_ELFNOTE_HYPERCALL_PAGE, offsetof(struct image, hypercall_page), true },
-		{ "LOADER", XEN_ELFNOTE_LOADER, offsetof(struct image, loader), false },
-		{ "GUEST_OS", XEN_ELFNOTE_GUEST_OS, offsetof(struct image, guest_os), false },
-		{ "GUEST_VER", XEN_ELFNOTE_GUEST_VERSION, offsetof(struct image, guest_version), false },
-		{ "XEN_VER", XEN_ELFNOTE_XEN_VERSION, offsetof(struct image, xen_version), false },
-		{ "FEATURES", XEN_ELFNOTE_FEATURES, offsetof(struct image, features), false },
-	};
+	for (const struct key *k = keys; k < keys + ARRAY_SIZE(keys); k++) {
+		void *field = (u8 *)image + k->field;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		void *field = (u8 *)image + keys[i].field;
-
-		if (!is(key, keys[i].key))
+		if (!name.length || !text_is(name, k->name))
 			continue;
-		image->notes_seen |= 1u << keys[i].note;
-		if (keys[i].number)
+		image->notes_seen |= 1u << k->note;
+		if (k->number)
 			return text_number(image, value, field);
 		*(struct text *)field = value;
-		return true;
 	}
 	return true;
-}
-
-/* Cuts the text before the first `separator` off the front of *rest. */
-static struct text cut(struct text *rest, char separator)
-{
-	struct text word = { rest->at, 0 };
-
-	while (word.length < rest->length && word.at[word.length] != separator)
-		word.length++;
-	rest->at += min(word.length + 1, rest->length);
-	rest->length -= min(word.length + 1, rest->length);
-	return word;
 }
 
 bool image_read_guest_section(struct image *image, u64 offset, u64 size)
@@ -188,17 +154,14 @@ bool image_read_guest_section(struct image *image, u64 offset, u64 size)
 	image->notes_seen |= 1u << XEN_ELFNOTE_INFO;
 	rest = (struct text){ (const char *)at, strnlen((const char *)at, size) };
 	while (rest.length) {
-		struct text value = cut(&rest, ','), key = cut(&value, '=');
+		struct text value = text_cut(&rest, ','), name = text_cut(&value, '=');
 
-		if (!take_pair(image, key, value))
+		if (!take_pair(image, name, value))
 			return false;
 	}
 	/* These defaults differ from those of notes: addresses in headers count from VIRT_BASE, and the page is a number. */
-	if (!(image->notes_seen >> XEN_ELFNOTE_PADDR_OFFSET & 1))
+	if (!SEEN(image, PADDR_OFFSET))
 		image->paddr_offset = image->virt_base;
-	if (image->notes_seen >> XEN_ELFNOTE_HYPERCALL_PAGE & 1) {
-		image->has_hypercall_page = true;
-		image->hypercall_page = image->virt_base + (image->hypercall_page << PAGE_SHIFT);
-	}
+	image->hypercall_page = image->virt_base + (image->hypercall_page << PAGE_SHIFT);
 	return true;
 }

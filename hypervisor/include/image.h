@@ -39,7 +39,7 @@ struct image {
 	u64 paddr_offset;
 	u64 hypercall_page, init_p2m;	/* valid if has_... */
 	bool has_hypercall_page, has_init_p2m;
-	bool mod_start_pfn;		/* takes its ramdisk unmapped */
+	u64 mod_start_pfn;		/* not 0: takes its ramdisk unmapped */
 	struct text guest_os, guest_version, loader, xen_version, features;
 
 	u32 notes_seen;			/* bit n: note n was there */
@@ -49,16 +49,13 @@ struct image {
 	u64 error_value;		/* and with which number */
 };
 
-/* What the bytes of a kernel file are. */
-enum container { CONTAINER_ELF, CONTAINER_GZIP, CONTAINER_OTHER };
-
+/* What the bytes of a kernel file are, or of the payload of a Linux bzImage. */
 struct payload {
-	enum container kind;
-	const u8 *at;			/* the ELF file or the gzip stream */
+	const u8 *at;
 	size_t size;
-	const char *format;		/* CONTAINER_OTHER: what it is, in words */
-	bool bzimage;
-	u16 protocol;			/* of a bzImage: major << 8 | minor */
+	const char *format;		/* its name; NULL: not one that is known to compress kernels */
+	bool gzip;
+	u16 protocol;			/* of a bzImage: major << 8 | minor; 0: it is none */
 };
 
 /* Looks at the magic numbers, and into a Linux bzImage for its payload. */
@@ -81,6 +78,12 @@ static inline bool image_fail(struct image *image, const char *error, u64 value)
 	image->error_value = value;
 	return false;
 }
+
+#define SEEN(image, note) ((image)->notes_seen >> XEN_ELFNOTE_##note & 1)
+
+bool text_is(struct text t, const char *word);
+/* Cuts the text before the first `separator` off the front of *rest, and the separator. */
+struct text text_cut(struct text *rest, char separator);
 
 bool image_read_notes(struct image *image, u64 offset, u64 size);
 bool image_read_guest_section(struct image *image, u64 offset, u64 size);

@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct payload p;
 
 	image_identify(&p, data, size);
-	CHECK(p.at >= data && p.size <= size && p.at + p.size <= data + size && (p.kind != CONTAINER_OTHER || p.format));
+	CHECK(p.at >= data && p.size <= size && p.at + p.size <= data + size && (!p.gzip || p.format));
 	if (image_parse(&image, data, size))
 		check_image(&image);
 	else

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+char *strstr(const char *text, const char *part);
+
 #include "../../hypervisor/domain/elf.c"
 #include "../../hypervisor/domain/elfnote.c"
 #include "elf_maker.h"
@@ -362,27 +364,27 @@ static void containers(void **state)
 
 	make_bzimage(file, 0x20f, 0x10, 2000, "\xfd" "7zXZ");
 	image_identify(&p, file, 4096);
-	assert_true(p.bzimage && p.kind == CONTAINER_OTHER && p.protocol == 0x20f);
+	assert_true(!p.gzip && p.protocol == 0x20f);
 	assert_string_equal(p.format, "xz");
 	make_bzimage(file, 0x20f, 0x10, 2000, "\x1f\x8b\x08\x00\x00");
 	image_identify(&p, file, 4096);
-	assert_true(p.kind == CONTAINER_GZIP && p.at == file + 1040 && p.size == 2000);
+	assert_true(p.gzip && p.at == file + 1040 && p.size == 2000);
 	make_bzimage(file, 0x20f, 0x10, 4096, "\x1f\x8b\x08\x00\x00");
 	image_identify(&p, file, 4096);
-	assert_true(p.kind == CONTAINER_OTHER);
+	assert_true(p.protocol && !p.format && !p.size);
 	make_bzimage(file, 0x20f, 0xfffffff0, 0xffffffff, "\x1f\x8b\x08\x00\x00");
 	image_identify(&p, file, 4096);
-	assert_true(p.kind == CONTAINER_OTHER);
+	assert_true(p.protocol && !p.format && !p.size);
 	memcpy(file, "\x02\x21\x4c\x18", 4);
 	image_identify(&p, file, 4);
 	assert_string_equal(p.format, "lz4");
 	image_identify(&p, file, 1);
-	assert_string_equal(p.format, "unknown");
+	assert_null(p.format);
 	image_identify(&p, file, 0);
-	assert_string_equal(p.format, "unknown");
+	assert_null(p.format);
 	memcpy(file, ELFMAG, 4);
 	image_identify(&p, file, 64);
-	assert_true(p.kind == CONTAINER_ELF && !p.bzimage);
+	assert_true(!p.format && !p.protocol && p.at == file && p.size == 64);
 	free(file);
 }
 
