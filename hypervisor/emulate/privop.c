@@ -202,7 +202,7 @@ static bool mov_to_cr(struct vcpu *v, unsigned operand, unsigned length)
 		v->info->arch.cr2 = value;
 		break;
 	case 3:
-		if (mmu_install_kernel_l4(v, value >> PAGE_SHIFT))
+		if (mmu_switch_kernel_l4(v, value >> PAGE_SHIFT))
 			return false;
 		break;
 	case 4:

@@ -234,7 +234,9 @@ static inline void m2p_set(mfn_t mfn, u64 pfn) { m2p_table[mfn] = pfn; }
 
 /* --- mm/pv_mmu.c, mm/mmuext.c, for others ----------------------------------------------------------- */
 
-int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4);	/* takes references, replaces v->kernel_cr3; 0 or -EINVAL, ... */
+/* References on a root are taken, those on the old one dropped; 0 or -EINVAL. Install: v does not run in kernel mode; switch: it does. */
+int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4);
+int mmu_switch_kernel_l4(struct vcpu *v, mfn_t l4);
 int mmu_install_user_l4(struct vcpu *v, mfn_t l4);	/* l4 0: none */
 void flush_domain_tlb(struct domain *d);	/* on every CPU that may run it */
 

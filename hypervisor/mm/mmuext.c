@@ -12,33 +12,56 @@
 
 /* --- roots ---------------------------------------------------------------------------------------------------------- */
 
-/* The running vCPU's kernel tables are in CR3: everything cached of the old ones, global or not, goes. */
-static void load_kernel_cr3(struct vcpu *v)
-{
-	if (v->cpu->cr3 != v->kernel_cr3) {
-		v->cpu->cr3 = v->kernel_cr3;
-		write_cr3(v->kernel_cr3);
-		v->counters[COUNT_CR3_LOAD]++;
-	}
-	flush_tlb_local();
-}
-
 int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4)
 {
 	maddr_t old = v->kernel_cr3;
-	int rc;
 
-	if (old >> PAGE_SHIFT != l4 || !old) {
-		rc = get_frame_type(l4, v->domain->id, FRAME_L4);
-		if (unlikely(rc))
-			return rc;
-		v->kernel_cr3 = l4 << PAGE_SHIFT;
-	}
+	if (get_frame_type(l4, v->domain->id, FRAME_L4))
+		return -EINVAL;
+	v->kernel_cr3 = l4 << PAGE_SHIFT;
+	if (old)
+		put_frame_type(old >> PAGE_SHIFT);
+	return 0;
+}
+
+/* Everything cached of the old tables, global or not, goes. */
+static __attribute__((noinline)) int load_kernel_l4(struct vcpu *v, mfn_t l4)
+{
+	maddr_t old = v->kernel_cr3, new = l4 << PAGE_SHIFT;
+
+	if (unlikely(get_frame_type(l4, v->domain->id, FRAME_L4)))
+		return -EINVAL;
 	if (unlikely(v->ldt_mapped))
 		drop_ldt_pages(v);
-	if (v == current)
-		load_kernel_cr3(v);
-	if (old && old != v->kernel_cr3)
+	v->kernel_cr3 = v->cpu->cr3 = new;
+	write_cr3(new);
+	v->counters[COUNT_CR3_LOAD]++;
+	flush_tlb_local();
+	put_frame_type(old >> PAGE_SHIFT);
+	return 0;
+}
+
+static inline int switch_kernel_l4(struct vcpu *v, mfn_t l4)
+{
+	if (l4 != v->kernel_cr3 >> PAGE_SHIFT || unlikely(v->ldt_mapped))
+		return load_kernel_l4(v, l4);
+	flush_tlb_local();
+	return 0;
+}
+
+int mmu_switch_kernel_l4(struct vcpu *v, mfn_t l4)
+{
+	return switch_kernel_l4(v, l4);
+}
+
+static __attribute__((noinline)) int change_user_l4(struct vcpu *v, mfn_t l4)
+{
+	maddr_t old = v->user_cr3;
+
+	if (l4 && unlikely(get_frame_type(l4, v->domain->id, FRAME_L4)))
+		return -EINVAL;
+	v->user_cr3 = l4 << PAGE_SHIFT;
+	if (old)
 		put_frame_type(old >> PAGE_SHIFT);
 	return 0;
 }
@@ -46,20 +69,7 @@ int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4)
 /* User mode's tables are loaded on the way to user mode, not here. */
 int mmu_install_user_l4(struct vcpu *v, mfn_t l4)
 {
-	maddr_t old = v->user_cr3;
-	int rc;
-
-	if (old >> PAGE_SHIFT == l4)
-		return 0;
-	if (l4) {
-		rc = get_frame_type(l4, v->domain->id, FRAME_L4);
-		if (unlikely(rc))
-			return rc;
-	}
-	v->user_cr3 = l4 << PAGE_SHIFT;
-	if (old)
-		put_frame_type(old >> PAGE_SHIFT);
-	return 0;
+	return l4 == v->user_cr3 >> PAGE_SHIFT ? 0 : change_user_l4(v, l4);
 }
 
 /* --- the end of a domain ------------------------------------------------------------------------------------------ */
@@ -195,14 +205,11 @@ static inline int self_op(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
 {
 	struct domain *d = v->domain;
 
-	if (cmd == MMUEXT_NEW_BASEPTR) {
-		if (arg1 != v->kernel_cr3 >> PAGE_SHIFT || unlikely(v->ldt_mapped))
-			return mmu_install_kernel_l4(v, arg1) ? -EINVAL : 0;
-		flush_tlb_local();
-	} else if (cmd == MMUEXT_NEW_USER_BASEPTR) {
-		if (arg1 != v->user_cr3 >> PAGE_SHIFT)
-			return mmu_install_user_l4(v, arg1) ? -EINVAL : 0;
-	} else if (cmd == MMUEXT_INVLPG_LOCAL) {
+	if (cmd == MMUEXT_NEW_BASEPTR)
+		return switch_kernel_l4(v, arg1);
+	if (cmd == MMUEXT_NEW_USER_BASEPTR)
+		return arg1 == v->user_cr3 >> PAGE_SHIFT ? 0 : change_user_l4(v, arg1);
+	if (cmd == MMUEXT_INVLPG_LOCAL) {
 		flush_tlb_page_local(arg1);
 	} else if (cmd == MMUEXT_TLB_FLUSH_LOCAL || (cmd == MMUEXT_TLB_FLUSH_ALL && d->vcpu_count == 1)) {
 		flush_tlb_local();
@@ -228,26 +235,30 @@ static int parse_owner(struct domain *self, u16 id, struct domain **d, domid_t *
 	return rc;
 }
 
-static __attribute__((noinline)) long
-op_list(struct vcpu *v, struct domain *d, domid_t owner, u64 ops, u32 count, u64 done_at)
+static __attribute__((noinline)) int
+foreign_op(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, u64 arg1, u64 arg2)
+{
+	return is_own(cmd) ? -EPERM : any_op(v, d, owner, cmd, arg1, arg2);
+}
+
+/* Inlined for each of its two callers, so that the caller's own list carries no other's domain along. */
+static inline __attribute__((always_inline)) long
+op_list(struct vcpu *v, struct domain *d, domid_t owner, u64 ops, u32 count, u64 done_at, bool foreign)
 {
 	u64 cmd, arg1, arg2;
-	u32 done;
+	u32 done = 0;
 	int rc = 0;
 
-	for (done = 0; done < count; done++, ops += sizeof(struct mmuext_op)) {
+	for (; done < count; ops += sizeof(struct mmuext_op)) {
 		user_access_begin();
 		raw_get_u64(cmd, ops, fault);
 		raw_get_u64(arg1, ops + 8, fault);
 		raw_get_u64(arg2, ops + 16, fault);
 		user_access_end();
-		if (likely(d == v->domain))
-			rc = self_op(v, cmd, arg1, arg2);
-		else
-			rc = is_own(cmd) ? -EPERM : any_op(v, d, owner, cmd, arg1, arg2);
+		rc = foreign ? foreign_op(v, d, owner, cmd, arg1, arg2) : self_op(v, cmd, arg1, arg2);
 		if (unlikely(rc))
 			break;
-		if (unlikely(done % 16 == 15))
+		if (unlikely(!(++done % 16)))
 			preempt_point();
 	}
 out:
@@ -266,13 +277,17 @@ static __attribute__((noinline)) long op_foreign(struct vcpu *v, u64 ops, u32 co
 	domid_t owner;
 	int rc = parse_owner(v->domain, foreign, &d, &owner);
 
-	return rc ? rc : op_list(v, d, owner, ops, count, done_at);
+	return rc ? rc : op_list(v, d, owner, ops, count, done_at, true);
+}
+
+static __attribute__((noinline)) long op_own(struct vcpu *v, u64 ops, u32 count, u64 done_at)
+{
+	return op_list(v, v->domain, v->domain->id, ops, count, done_at, false);
 }
 
 /* Operations come alone most often, for the caller itself and without a count to report. */
 long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct vcpu *v)
 {
-	struct domain *d = v->domain;
 	u64 cmd, arg1, arg2;
 
 	if (unlikely(!guest_address_ok(ops)))
@@ -280,7 +295,7 @@ long do_mmuext_op(u64 ops, u64 count, u64 done_at, u64 foreign, u64 a5, struct v
 	if (unlikely((u16)foreign != DOMID_SELF))
 		return op_foreign(v, ops, count, done_at, foreign);
 	if (count != 1 || done_at)
-		return (u32)count | done_at ? op_list(v, d, d->id, ops, count, done_at) : 0;
+		return (u32)count | done_at ? op_own(v, ops, count, done_at) : 0;
 	user_access_begin();
 	raw_get_u64(cmd, ops, fault);
 	raw_get_u64(arg1, ops + 8, fault);

@@ -209,7 +209,7 @@ int debugreg_get(const struct vcpu *v, unsigned number, u64 *value)
 
 bool debugreg_after(struct vcpu *v, u16 port, unsigned bytes) { return v->regs.rflags & FLAGS_TF; }
 
-int mmu_install_kernel_l4(struct vcpu *v, mfn_t l4)
+int mmu_switch_kernel_l4(struct vcpu *v, mfn_t l4)
 {
 	seen.l4 = l4;
 	if (l4 == 0xbad)
