@@ -65,7 +65,7 @@ static void poll_sleep(struct vcpu *v, const struct sched_poll *poll, u32 port)
 
 static long poll(struct vcpu *v, u64 arg)
 {
-	struct evtchn_table *t = v->domain->evtchn;
+	struct domain *d = v->domain;
 	struct sched_poll poll;
 	u32 port = 0;
 	int found;
@@ -78,13 +78,13 @@ static long poll(struct vcpu *v, u64 arg)
 		return -EFAULT;
 	timer_stop(&v->poll);
 	v->poll_port = POLL_SEVERAL;
-	__atomic_or_fetch(&t->polling, 1u << v->id, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(&d->polling, 1u << v->id, __ATOMIC_SEQ_CST);
 	found = evtchn_upcall_due(v) ? 1 : poll_ports(v, &poll, &port);
 	if (!found) {
 		poll_sleep(v, &poll, port);
 		return 0;
 	}
-	__atomic_and_fetch(&t->polling, ~(1u << v->id), __ATOMIC_SEQ_CST);
+	__atomic_and_fetch(&d->polling, ~(1u << v->id), __ATOMIC_SEQ_CST);
 	v->poll_port = 0;
 	return found < 0 ? found : 0;
 }

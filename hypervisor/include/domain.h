@@ -13,6 +13,7 @@
 #define MAX_VCPUS 32	/* those that have a slot in shared_info */
 
 struct evtchn_table;	/* ipc/evtchn.c */
+struct fifo;
 struct grant_table;	/* ipc/grant.c */
 
 struct domain {
@@ -37,6 +38,8 @@ struct domain {
 	struct shared_info *shared_info;	/* hypervisor's mapping */
 	mfn_t shared_info_mfn;
 	struct evtchn_table *evtchn;
+	struct fifo *fifo;	/* NULL: event channels are by the two-level ABI (ipc/evtchn_fifo.c) */
+	u32 polling;		/* [a] bit v: vCPU v may be in SCHEDOP_poll */
 	struct grant_table *grants;
 	mfn_t pirq_eoi_mfn;	/* PHYSDEVOP_pirq_eoi_gmfn: holds a writable reference; 0: none */
 	int vcpu_count;

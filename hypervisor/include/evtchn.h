@@ -5,8 +5,9 @@
  *     d->evtchn -> struct evtchn_table { bucket[] -> struct evtchn[256] }
  *
  * Locks: `lock` of a domain's table guards the state of its ports; whoever changes both ends of a channel holds both
- * tables' locks (the lower address first), so a port stays bound to its peer while either is held. `fifo_lock`,
- * taken inside, guards the FIFO queues. The bits that tell the guest are set by atomic operations.
+ * tables' locks, so a port stays bound to its peer while either is held. Only under `binding_lock` (evtchn.c), which is
+ * taken before, does anyone hold two. `fifo_lock`, taken inside, guards d->fifo and its queues. The bits that tell the guest
+ * are set by atomic operations.
  */
 #ifndef PARAVANE_EVTCHN_H
 #define PARAVANE_EVTCHN_H
@@ -25,11 +26,11 @@ struct evtchn {
 	u16 queue : 4, queue_vcpu : 7;	/* FIFO: the queue that it was linked to last */
 	u16 deferred : 1;	/* FIFO: raised when it had no event word yet */
 	union {
-		u32 remote_port;	/* interdomain */
+		u32 sends_to;	/* interdomain: the peer's port; ipi: the port itself */
 		u32 remote_domid;	/* unbound: who may bind */
 		u32 virq;
 	};
-	struct domain *remote;	/* interdomain */
+	struct vcpu *notifies;	/* whom a send on this port notifies: interdomain, the peer's vCPU; ipi, its own; else NULL */
 };
 
 #define EVTCHNS_PER_BUCKET (PAGE_SIZE / sizeof(struct evtchn))
@@ -37,15 +38,11 @@ struct evtchn {
 #define EVTCHN_MAX_PORTS (EVTCHN_BUCKETS * EVTCHNS_PER_BUCKET)
 #define POLL_SEVERAL (~0u)	/* v->poll_port: more than one port, or none */
 
-struct fifo;	/* evtchn_fifo.c */
-
 struct evtchn_table {
 	struct spinlock lock, fifo_lock;
 	u32 ports;		/* those below have a bucket */
 	u32 limit;		/* of the ABI in force */
 	u32 first_free;		/* no port below it is closed */
-	u32 polling;		/* [a] bit v: vCPU v may be in SCHEDOP_poll */
-	struct fifo *fifo;	/* NULL: the two-level ABI is in force */
 	struct fifo *fifo_spare;	/* kept when a reset ends the FIFO ABI */
 	struct evtchn *bucket[EVTCHN_BUCKETS];
 };
@@ -80,11 +77,11 @@ void evtchn_mark_pending(struct vcpu *v);	/* sets evtchn_upcall_pending and make
 
 int fifo_init_control(struct domain *d, struct vcpu *v, u64 gfn, u32 offset);
 int fifo_expand_array(struct domain *d, u64 gfn);
-bool fifo_raise(struct domain *d, u32 port, struct evtchn *e);	/* false: the FIFO ABI has just ended */
+slow_path bool fifo_raise(struct domain *d, u32 port, struct evtchn *e);	/* false: the FIFO ABI has just ended */
 bool fifo_is_pending(struct domain *d, u32 port);
-bool fifo_is_linked(struct domain *d, u32 port);
-void fifo_clear_pending(struct domain *d, u32 port);
-bool fifo_unmask(struct domain *d, u32 port);	/* true: it was pending */
+slow_path bool fifo_is_linked(struct domain *d, u32 port);
+slow_path void fifo_clear_pending(struct domain *d, u32 port);
+slow_path bool fifo_unmask(struct domain *d, u32 port);	/* true: it was pending */
 void fifo_leave(struct domain *d);		/* back to the two-level ABI: no port is open */
 
 #endif

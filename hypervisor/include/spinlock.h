@@ -10,16 +10,18 @@
 #include <types.h>
 
 struct spinlock {
-	u8 held;
+	u32 held;	/* 0 or 1 */
 };
 
-void spin_wait(struct spinlock *l);	/* cpu/smp.c */
+slow_path void spin_wait(struct spinlock *l);	/* cpu/smp.c */
 
-/* spin_wait() saves what it uses. The compiler does not count on that; told so, it keeps no registers free for a call that is rare. */
+/* Two instructions when it is free, and no register; spin_wait() saves what the compiler would. */
 static inline void spin_lock(struct spinlock *l)
 {
-	if (unlikely(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)))
-		asm volatile("call spin_wait" :: "D"(l) : "memory", "cc");
+	asm goto("lock btsl $0, %0\n\tjc %l1" : : "m"(l->held) : "memory", "cc" : wait);
+	return;
+wait:
+	asm volatile("call spin_wait" :: "D"(l) : "memory", "cc");
 }
 
 static inline void spin_unlock(struct spinlock *l)

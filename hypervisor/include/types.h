@@ -27,6 +27,12 @@ typedef u16 domid_t;
 #define PAGE_SIZE 4096UL
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 
+/*
+ * For what a short function calls rarely: the callee saves all registers that it changes, so that the caller's own way needs
+ * no stack frame.
+ */
+#define slow_path __attribute__((noinline, cold, no_caller_saved_registers))
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 #define likely(x) __builtin_expect(!!(x), 1)

@@ -65,6 +65,9 @@ static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 	(x) = word_; \
 })
 
+#define raw_put_u32(x, address, label) \
+	asm goto("1: movl %0, (%1)\n" EXTABLE("1b", "%l2") : : "er"((u32)(x)), "r"(address) : "memory" : label)
+
 /* Copy; answer 0 or -EFAULT. What was copied before a fault stays. */
 int copy_from_guest(void *to, u64 from, size_t bytes);
 int copy_to_guest(u64 to, const void *from, size_t bytes);
@@ -99,7 +102,33 @@ fault:
 	return -EFAULT;
 }
 
-int get_guest_u32(u32 *x, u64 address);
-int put_guest_u32(u32 x, u64 address);
+static inline int get_guest_u32(u32 *x, u64 address)
+{
+	u32 word;
+
+	if (unlikely(!guest_address_ok(address)))
+		return -EFAULT;
+	user_access_begin();
+	raw_get_u32(word, address, fault);
+	user_access_end();
+	*x = word;
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static inline int put_guest_u32(u32 x, u64 address)
+{
+	if (unlikely(!guest_address_ok(address)))
+		return -EFAULT;
+	user_access_begin();
+	raw_put_u32(x, address, fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
 
 #endif

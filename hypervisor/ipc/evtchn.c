@@ -4,8 +4,10 @@
  * are pending (evtchn.h has the structures and locks, evtchn_fifo.c the other ABI).
  *
  * Invariants, under the table's lock
- *   1. Port a of domain A is interdomain to port b of B if and only if b is interdomain to a of A.
- *   2. v->virq_port[q] is p != 0 if and only if port p is bound to virtual interrupt q and was bound on v.
+ *   1. Port a of domain A is interdomain to port b of B if and only if b is interdomain to a of A; then a.notifies is the
+ *      vCPU that b names, and the other way about.
+ *   2. v->virq_port[q] is p != 0 if and only if port p is bound to virtual interrupt q and was bound on v: vCPU 0 for those of
+ *      a domain, else the vCPU that p notifies.
  *   3. Port 0 is closed for ever; a closed port notifies vCPU 0 and is not pending.
  */
 #include <abi/event_channel.h>
@@ -17,6 +19,8 @@
 #include <uaccess.h>
 
 #define NR_PIRQS 256
+
+static struct spinlock binding_lock;	/* evtchn.h */
 
 /* --- atomic bits in memory that the guest shares ------------------------------------------------------ */
 
@@ -36,40 +40,44 @@ static inline bool test_and_clear_bit(void *words, u64 bit)
 	return was;
 }
 
-static inline bool test_bit(const u64 *words, u64 bit)
+static inline bool test_bit(const void *words, u64 bit)
 {
-	return READ_ONCE(words[bit / 64]) >> bit % 64 & 1;
+	bool is;
+
+	asm volatile("btq %2, %1" : "=@ccc"(is) : "m"(*(const u64 *)words), "r"(bit) : "memory");
+	return is;
 }
 
 /* --- telling the guest ----------------------------------------------------------------------------------- */
 
 /*
- * A guest clears evtchn_upcall_pending before it takes evtchn_pending_sel. So if it is found set here, after the
- * selector was, the guest has yet to look.
+ * Whether the upcall is newly pending. A guest clears evtchn_upcall_pending before it looks for what is pending. So if it is
+ * found set here, after that was made visible, the guest has yet to look.
  */
+static inline bool set_upcall_pending(struct vcpu_info *info)
+{
+	if (READ_ONCE(info->evtchn_upcall_pending))
+		return false;
+	WRITE_ONCE(info->evtchn_upcall_pending, 1);
+	return true;
+}
+
 void evtchn_mark_pending(struct vcpu *v)
 {
-	struct vcpu_info *info = v->info;
-
-	if (READ_ONCE(info->evtchn_upcall_pending))
-		return;
-	WRITE_ONCE(info->evtchn_upcall_pending, 1);
-	if (unlikely(v != current))
+	if (set_upcall_pending(v->info))
 		vcpu_kick(v);
 }
 
 /* Ends SCHEDOP_poll of those that wait for the port. A bit of `polling` without a poller is stale and goes. */
-static __attribute__((noinline, cold)) void wake_pollers(struct domain *d, u32 port)
+static void wake_pollers(struct domain *d, u32 port)
 {
-	struct evtchn_table *t = d->evtchn;
-
-	for (u32 rest = READ_ONCE(t->polling); rest; rest &= rest - 1) {
+	for (u32 rest = READ_ONCE(d->polling); rest; rest &= rest - 1) {
 		struct vcpu *v = d->vcpu[__builtin_ctz(rest)];
 		u32 waits_for = READ_ONCE(v->poll_port);
 
 		if (waits_for && waits_for != port && waits_for != POLL_SEVERAL)
 			continue;
-		__atomic_and_fetch(&t->polling, ~(1u << v->id), __ATOMIC_SEQ_CST);
+		__atomic_and_fetch(&d->polling, ~(1u << v->id), __ATOMIC_SEQ_CST);
 		if (waits_for) {
 			WRITE_ONCE(v->poll_port, 0);
 			vcpu_wake(v);
@@ -77,47 +85,48 @@ static __attribute__((noinline, cold)) void wake_pollers(struct domain *d, u32 p
 	}
 }
 
-static inline void select_2l(struct vcpu *v, u32 port)
+static inline bool select_2l(struct vcpu *v, u64 port)
 {
-	if (!test_and_set_bit(&v->info->evtchn_pending_sel, port / 64))
-		evtchn_mark_pending(v);
+	return !test_and_set_bit(&v->info->evtchn_pending_sel, port / 64) && set_upcall_pending(v->info);
 }
 
-static inline void raise_2l(struct domain *d, u32 port, struct evtchn *e)
+static slow_path void wake(struct vcpu *v, u32 port, bool upcall)
 {
-	struct shared_info *shared = d->shared_info;
+	if (upcall)
+		vcpu_kick(v);
+	wake_pollers(v->domain, port);
+}
+
+static inline void raise_2l(struct vcpu *v, u64 port)
+{
+	struct shared_info *shared = v->domain->shared_info;
+	bool upcall = false;
 
 	if (test_and_set_bit(shared->evtchn_pending, port))
 		return;
 	if (!test_bit(shared->evtchn_mask, port))
-		select_2l(d->vcpu[e->vcpu], port);
-	if (unlikely(READ_ONCE(d->evtchn->polling)))
+		upcall = select_2l(v, port);
+	if (unlikely(READ_ONCE(v->domain->polling)) || (upcall && unlikely(v != current)))
+		wake(v, port, upcall);
+}
+
+static slow_path void raise_fifo(struct vcpu *v, u32 port)
+{
+	struct domain *d = v->domain;
+
+	if (!fifo_raise(d, port, evtchn_at(d->evtchn, port)))
+		raise_2l(v, port);
+	else if (READ_ONCE(d->polling))
 		wake_pollers(d, port);
 }
 
-static __attribute__((noinline)) void raise_fifo(struct domain *d, u32 port, struct evtchn *e)
+/* An event on a port of v's domain which notifies v. It stays open while this runs: its table's lock is held, or its peer's. */
+static inline void raise(struct vcpu *v, u64 port)
 {
-	if (!fifo_raise(d, port, e))
-		raise_2l(d, port, e);
-	else if (unlikely(READ_ONCE(d->evtchn->polling)))
-		wake_pollers(d, port);
-}
-
-/* The port stays open while this runs: its table's lock is held, or its peer's. */
-static inline void raise(struct domain *d, u32 port, struct evtchn *e)
-{
-	if (unlikely(d->evtchn->fifo))
-		raise_fifo(d, port, e);
+	if (unlikely(v->domain->fifo))
+		raise_fifo(v, port);
 	else
-		raise_2l(d, port, e);
-}
-
-static void clear_pending(struct domain *d, u32 port)
-{
-	if (d->evtchn->fifo)
-		fifo_clear_pending(d, port);
-	else
-		test_and_clear_bit(d->shared_info->evtchn_pending, port);
+		raise_2l(v, port);
 }
 
 int evtchn_poll(struct domain *d, u32 port)
@@ -127,38 +136,14 @@ int evtchn_poll(struct domain *d, u32 port)
 
 	spin_lock(&t->lock);
 	if (port < t->ports)
-		pending = t->fifo ? fifo_is_pending(d, port) : test_bit(d->shared_info->evtchn_pending, port);
+		pending = d->fifo ? fifo_is_pending(d, port) : test_bit(d->shared_info->evtchn_pending, port);
 	spin_unlock(&t->lock);
 	return pending;
 }
 
-/* --- locks and ports --------------------------------------------------------------------------------------- */
+/* --- ports: under the table's lock ---------------------------------------------------------------------------- */
 
-/* Both tables, lower address first; b may equal a or be NULL. */
-static void lock_both(struct domain *a, struct domain *b)
-{
-	struct evtchn_table *x = a->evtchn, *y = b && b != a ? b->evtchn : NULL;
-
-	if (y && y < x)
-		spin_lock(&y->lock);
-	spin_lock(&x->lock);
-	if (y > x)
-		spin_lock(&y->lock);
-}
-
-static void unlock_both(struct domain *a, struct domain *b)
-{
-	if (b && b != a)
-		spin_unlock(&b->evtchn->lock);
-	spin_unlock(&a->evtchn->lock);
-}
-
-static struct vcpu *vcpu_of(struct domain *d, u32 id)
-{
-	return id < MAX_VCPUS ? d->vcpu[id] : NULL;
-}
-
-static int bucket_make(struct evtchn_table *t)
+static slow_path int bucket_make(struct evtchn_table *t)
 {
 	u32 i = t->ports / EVTCHNS_PER_BUCKET;
 
@@ -172,157 +157,144 @@ static int bucket_make(struct evtchn_table *t)
 	return 0;
 }
 
-/* The lowest closed port, still closed; one whose event word is still in a FIFO queue waits. Negative: -ENOSPC, -ENOMEM. */
-static int port_find(struct domain *d)
+/*
+ * Opens the lowest closed port: the port, or -ENOSPC, -ENOMEM. One whose event word is still in a FIFO queue waits. `what` is
+ * the state's member of the union.
+ */
+static inline int port_open(struct domain *d, u8 state, u8 vcpu, u32 what)
 {
 	struct evtchn_table *t = d->evtchn;
-	bool passed_over = false;
+	u32 port = t->first_free, waiting = 0;
+	struct evtchn *e;
+	int error;
 
-	for (u32 port = t->first_free;; port++) {
-		if (port >= t->ports) {
-			int error = bucket_make(t);
-
-			if (error)
-				return error;
-		}
-		if (evtchn_lookup(t, port)->state != EVTCHNSTAT_closed)
+	for (;; port++) {
+		if (unlikely(port >= t->ports) && (error = bucket_make(t)))
+			return error;
+		e = evtchn_at(t, port);
+		if (e->state != EVTCHNSTAT_closed)
 			continue;
-		if (unlikely(t->fifo) && fifo_is_linked(d, port)) {
-			passed_over = true;
-			continue;
-		}
-		if (!passed_over)
-			t->first_free = port;
-		return port;
+		if (likely(!d->fifo) || !fifo_is_linked(d, port))
+			break;
+		waiting = waiting ? waiting : port;
 	}
-}
-
-static struct evtchn *port_open(struct domain *d, u32 port, int state, int vcpu)
-{
-	struct evtchn *e = evtchn_lookup(d->evtchn, port);
-
+	t->first_free = waiting ? waiting : port + 1;
+	e->state = state;
 	e->vcpu = vcpu;
 	e->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-	e->state = state;
-	return e;
+	e->virq = what;
+	return port;
 }
 
-static void port_close(struct domain *d, u32 port, struct evtchn *e)
+static inline void port_close(struct domain *d, u32 port, struct evtchn *e)
 {
 	struct evtchn_table *t = d->evtchn;
 
 	e->state = EVTCHNSTAT_closed;
 	e->vcpu = 0;
 	e->deferred = 0;
-	e->remote = NULL;
-	e->virq = 0;
-	clear_pending(d, port);
+	e->notifies = NULL;
+	if (unlikely(d->fifo))
+		fifo_clear_pending(d, port);
+	else
+		test_and_clear_bit(d->shared_info->evtchn_pending, port);
 	t->first_free = min(t->first_free, port);
+}
+
+/* --- whom an operation is about ---------------------------------------------------------------------------------- */
+
+static slow_path struct domain *any_domain(domid_t id)
+{
+	return domain_find(id);
+}
+
+/* Another domain than DOMID_SELF, which only a privileged caller may mean; NULL: domain_refused() says why. */
+static slow_path struct domain *other_domain(struct vcpu *v, domid_t id)
+{
+	return id == v->domain->id || v->domain->privileged ? domain_find(id) : NULL;
+}
+
+static slow_path long domain_refused(domid_t id)
+{
+	return domain_find(id) ? -EPERM : -ESRCH;
+}
+
+static struct vcpu *vcpu_of(struct domain *d, u32 id)
+{
+	return id < MAX_VCPUS ? d->vcpu[id] : NULL;
 }
 
 /* --- send, unmask, status: the frequent ones ---------------------------------------------------------------- */
 
-static inline int get_port(u32 *port, u64 arg)
+static inline long send(struct vcpu *v, u64 arg)
 {
-	u32 word;
-
-	if (unlikely(!guest_address_ok(arg)))
-		return -EFAULT;
-	user_access_begin();
-	raw_get_u32(word, arg, fault);
-	user_access_end();
-	*port = word;
-	return 0;
-fault:
-	user_access_end();
-	return -EFAULT;
-}
-
-/* Sending on something else than a channel: an IPI's port notifies itself, nobody listens at an unbound one. */
-static __attribute__((noinline)) long send_otherwise(struct domain *d, u32 port)
-{
-	struct evtchn *e = evtchn_lookup(d->evtchn, port);
-
-	if (!e)
-		return -EINVAL;
-	if (e->state == EVTCHNSTAT_ipi)
-		raise(d, port, e);
-	return e->state == EVTCHNSTAT_ipi || e->state == EVTCHNSTAT_unbound ? 0 : -EINVAL;
-}
-
-static __attribute__((noinline)) long send(struct vcpu *v, u64 arg)
-{
-	struct domain *d = v->domain;
-	struct evtchn_table *t = d->evtchn;
+	struct evtchn_table *t = v->domain->evtchn;
+	long result = 0;
 	struct evtchn *e;
 	u32 port;
-	long result = 0;
 
-	if (unlikely(get_port(&port, arg)))
+	if (unlikely(get_guest_u32(&port, arg)))
 		return -EFAULT;
 	spin_lock(&t->lock);
-	if (likely(port < t->ports && (e = evtchn_at(t, port))->state == EVTCHNSTAT_interdomain))
-		raise(e->remote, e->remote_port, evtchn_at(e->remote->evtchn, e->remote_port));
-	else
-		result = send_otherwise(d, port);
+	if (unlikely(port >= t->ports))
+		result = -EINVAL;
+	else if (likely((e = evtchn_at(t, port))->notifies))
+		raise(e->notifies, e->sends_to);
+	else if (e->state != EVTCHNSTAT_unbound)
+		result = -EINVAL;
 	spin_unlock(&t->lock);
 	return result;
+}
+
+static slow_path void unmask_fifo(struct domain *d, u32 port)
+{
+	if (fifo_unmask(d, port))
+		fifo_raise(d, port, evtchn_at(d->evtchn, port));
 }
 
 static __attribute__((noinline)) long unmask(struct vcpu *v, u64 arg)
 {
 	struct domain *d = v->domain;
 	struct evtchn_table *t = d->evtchn;
-	struct shared_info *shared = d->shared_info;
-	u32 port;
+	struct vcpu *notified;
 	long result = 0;
+	u32 port;
 
-	if (unlikely(get_port(&port, arg)))
+	if (unlikely(get_guest_u32(&port, arg)))
 		return -EFAULT;
 	spin_lock(&t->lock);
 	if (unlikely(port >= t->ports)) {
 		result = -EINVAL;
-	} else if (unlikely(t->fifo)) {
-		if (fifo_unmask(d, port))
-			fifo_raise(d, port, evtchn_at(t, port));
-	} else if (test_and_clear_bit(shared->evtchn_mask, port) && test_bit(shared->evtchn_pending, port)) {
-		select_2l(d->vcpu[evtchn_at(t, port)->vcpu], port);
+	} else if (unlikely(d->fifo)) {
+		unmask_fifo(d, port);
+	} else if (test_and_clear_bit(d->shared_info->evtchn_mask, port) && test_bit(d->shared_info->evtchn_pending, port)) {
+		notified = d->vcpu[evtchn_at(t, port)->vcpu];
+		if (select_2l(notified, port) && unlikely(notified != v))
+			wake(notified, port, true);
 	}
 	spin_unlock(&t->lock);
 	return result;
 }
 
-/* The last word of status's structure; what a port's state does not use stays as it came. */
-static inline u64 describe(const struct evtchn *e, u64 came)
+/* The last word of status's structure. */
+static inline u64 describe(const struct evtchn *e)
 {
 	if (likely(e->state == EVTCHNSTAT_interdomain))
-		return (came & 0xffff0000) | e->remote->id | (u64)e->remote_port << 32;
-	if (e->state == EVTCHNSTAT_unbound)
-		return (came & ~0xffffull) | e->remote_domid;
-	if (e->state == EVTCHNSTAT_virq)
-		return (came & ~0xffffffffull) | e->virq;
-	return came;
+		return e->notifies->domain->id | (u64)e->sends_to << 32;
+	return e->state == EVTCHNSTAT_unbound || e->state == EVTCHNSTAT_virq ? e->virq : 0;
 }
 
 static __attribute__((noinline)) long status(struct vcpu *v, u64 arg)
 {
-	struct domain *d = v->domain;
+	u64 in, state_vcpu, what;
 	struct evtchn_table *t;
+	struct domain *d = v->domain;
 	struct evtchn *e;
-	u64 in, state_vcpu, rest;
 
-	if (unlikely(!guest_address_ok(arg)))
+	if (unlikely(get_guest_u64(&in, arg)))
 		return -EFAULT;
-	user_access_begin();
-	raw_get_u64(in, arg, fault);
-	raw_get_u64(rest, arg + offsetof(struct evtchn_status, u), fault);
-	user_access_end();
-	if (unlikely((u16)in != DOMID_SELF && (u16)in != d->id)) {
-		if (!(d = domain_find(in)))
-			return -ESRCH;
-		if (!v->domain->privileged)
-			return -EPERM;
-	}
+	if (unlikely((domid_t)in != DOMID_SELF) && !(d = other_domain(v, in)))
+		return domain_refused(in);
 	t = d->evtchn;
 	spin_lock(&t->lock);
 	if (unlikely(in >> 32 >= t->ports)) {
@@ -331,11 +303,11 @@ static __attribute__((noinline)) long status(struct vcpu *v, u64 arg)
 	}
 	e = evtchn_at(t, in >> 32);
 	state_vcpu = e->state | (u64)e->vcpu << 32;
-	rest = describe(e, rest);
+	what = describe(e);
 	spin_unlock(&t->lock);
 	user_access_begin();
 	raw_put_u64(state_vcpu, arg + offsetof(struct evtchn_status, status), fault);
-	raw_put_u64(rest, arg + offsetof(struct evtchn_status, u), fault);
+	raw_put_u64(what, arg + offsetof(struct evtchn_status, u), fault);
 	user_access_end();
 	return 0;
 fault:
@@ -345,163 +317,187 @@ fault:
 
 /* --- making and ending bindings --------------------------------------------------------------------------- */
 
-/* Under both locks: what the port was bound to forgets it. */
-static void unbind(struct domain *d, u32 port, const struct evtchn *e)
-{
-	if (e->state == EVTCHNSTAT_interdomain) {
-		struct evtchn *peer = evtchn_lookup(e->remote->evtchn, e->remote_port);
-
-		peer->state = EVTCHNSTAT_unbound;
-		peer->remote = NULL;
-		peer->remote_domid = d->id;
-	} else if (e->state == EVTCHNSTAT_virq) {
-		for (int i = 0; i < d->vcpu_count; i++)
-			if (d->vcpu[i] && d->vcpu[i]->virq_port[e->virq] == port)
-				d->vcpu[i]->virq_port[e->virq] = 0;
-	}
-}
-
-/* Closes a port of d, together with its channel. -EINVAL: it is not open. */
-static long close(struct domain *d, u32 port)
-{
-	struct domain *rd = NULL;
-	struct evtchn *e;
-	bool open;
-
-	for (;;) {
-		struct domain *peer;
-
-		lock_both(d, rd);
-		e = evtchn_lookup(d->evtchn, port);
-		if (!e || e->state != EVTCHNSTAT_interdomain || e->remote == d || e->remote == rd)
-			break;
-		peer = e->remote;
-		unlock_both(d, rd);
-		rd = peer;
-	}
-	open = e && e->state != EVTCHNSTAT_closed;
-	if (open) {
-		unbind(d, port, e);
-		port_close(d, port, e);
-	}
-	unlock_both(d, rd);
-	return open ? 0 : -EINVAL;
-}
-
-/* Hands the new port to the guest; one that it cannot be told of is closed again. */
-static long give_port(struct domain *d, int port, u64 address)
-{
-	if (port < 0)
-		return port;
-	if (likely(!put_guest_u32(port, address)))
-		return 0;
-	close(d, port);
-	return -EFAULT;
-}
-
-static long alloc_unbound(struct vcpu *v, u64 arg)
-{
-	struct evtchn_alloc_unbound op;
-	struct domain *d;
-	int port;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -EFAULT;
-	d = domain_find(op.dom);
-	if (!d)
-		return -ESRCH;
-	if (d != v->domain && !v->domain->privileged)
-		return -EPERM;
-	spin_lock(&d->evtchn->lock);
-	port = port_find(d);
-	if (port >= 0)
-		port_open(d, port, EVTCHNSTAT_unbound, 0)->remote_domid =
-			op.remote_dom == DOMID_SELF ? v->domain->id : op.remote_dom;
-	spin_unlock(&d->evtchn->lock);
-	return give_port(d, port, arg + offsetof(struct evtchn_alloc_unbound, port));
-}
-
-/* Under both locks. The new port, pending because the other side may have sent before; or -EINVAL, -ENOSPC, -ENOMEM. */
-static int connect(struct domain *ld, struct domain *rd, u32 rport)
-{
-	struct evtchn *l, *r;
-	int lport = port_find(ld);
-
-	if (lport < 0)
-		return lport;
-	r = evtchn_lookup(rd->evtchn, rport);
-	if (!r || r->state != EVTCHNSTAT_unbound || r->remote_domid != ld->id)
-		return -EINVAL;
-	l = port_open(ld, lport, EVTCHNSTAT_interdomain, 0);
-	l->remote = rd;
-	l->remote_port = rport;
-	r->state = EVTCHNSTAT_interdomain;
-	r->remote = ld;
-	r->remote_port = lport;
-	raise(ld, lport, l);
-	return lport;
-}
-
-static long bind_interdomain(struct vcpu *v, u64 arg)
-{
-	struct evtchn_bind_interdomain op;
-	struct domain *rd;
-	int port;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -EFAULT;
-	rd = domain_find(op.remote_dom);
-	if (!rd)
-		return -ESRCH;
-	lock_both(v->domain, rd);
-	port = connect(v->domain, rd, op.remote_port);
-	unlock_both(v->domain, rd);
-	return give_port(v->domain, port, arg + offsetof(struct evtchn_bind_interdomain, local_port));
-}
-
 static bool virq_is_global(u32 virq)
 {
 	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
-static long bind_virq(struct vcpu *v, u64 arg)
+static inline struct evtchn *peer_of(const struct evtchn *e)
 {
+	return evtchn_at(e->notifies->domain->evtchn, e->sends_to);
+}
+
+/* Locks d's table and, if that is another, rd's. */
+static inline void lock_both(struct domain *d, struct domain *rd)
+{
+	spin_lock(&binding_lock);
+	spin_lock(&d->evtchn->lock);
+	if (unlikely(rd != d))
+		spin_lock(&rd->evtchn->lock);
+}
+
+static inline void unlock_both(struct domain *d, struct domain *rd)
+{
+	if (unlikely(rd != d))
+		spin_unlock(&rd->evtchn->lock);
+	spin_unlock(&d->evtchn->lock);
+	spin_unlock(&binding_lock);
+}
+
+/* Locks d's table and that of the domain to which the port is bound: the port if it is open, or NULL. */
+static inline struct evtchn *lock_channel(struct domain *d, u32 port, struct domain **rd)
+{
+	struct evtchn *e;
+
+	lock_both(d, d);
+	*rd = d;
+	e = evtchn_lookup(d->evtchn, port);
+	if (!e || e->state == EVTCHNSTAT_closed)
+		return NULL;
+	if (e->state == EVTCHNSTAT_interdomain && unlikely(e->notifies->domain != d)) {
+		*rd = e->notifies->domain;
+		spin_lock(&(*rd)->evtchn->lock);
+	}
+	return e;
+}
+
+/* Closes a port of d; the other end of its channel is unbound again. -EINVAL: it is not open. */
+static __attribute__((noinline)) long close_port(struct domain *d, u32 port)
+{
+	struct domain *rd;
+	struct evtchn *e = lock_channel(d, port, &rd), *peer;
+
+	if (likely(e)) {
+		if (e->state == EVTCHNSTAT_interdomain) {
+			peer = peer_of(e);
+			peer->state = EVTCHNSTAT_unbound;
+			peer->notifies = NULL;
+			peer->remote_domid = d->id;
+		} else if (e->state == EVTCHNSTAT_virq) {
+			d->vcpu[virq_is_global(e->virq) ? 0 : e->vcpu]->virq_port[e->virq] = 0;
+		}
+		port_close(d, port, e);
+	}
+	unlock_both(d, rd);
+	return e ? 0 : -EINVAL;
+}
+
+static inline long close(struct vcpu *v, u64 arg)
+{
+	u32 port;
+
+	return unlikely(get_guest_u32(&port, arg)) ? -EFAULT : close_port(v->domain, port);
+}
+
+static slow_path long take_back(struct domain *d, u32 port)
+{
+	close_port(d, port);
+	return -EFAULT;
+}
+
+/* Tells the guest its new port; one that it cannot be told of is closed again. */
+static inline long give_port(struct domain *d, int port, u64 address)
+{
+	if (unlikely(port < 0))
+		return port;
+	return likely(!put_guest_u32(port, address)) ? 0 : take_back(d, port);
+}
+
+static __attribute__((noinline)) long alloc_unbound(struct vcpu *v, u64 arg)
+{
+	domid_t remote;
 	struct domain *d = v->domain;
-	struct evtchn_bind_virq op;
-	struct vcpu *target;
+	u64 doms;
 	int port;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
+	if (unlikely(get_guest_u64(&doms, arg)))
 		return -EFAULT;
-	if (op.virq >= NR_VIRQS || (virq_is_global(op.virq) && op.vcpu))
+	if (unlikely((domid_t)doms != DOMID_SELF) && !(d = other_domain(v, doms)))
+		return domain_refused(doms);
+	remote = doms >> 16;
+	spin_lock(&d->evtchn->lock);
+	port = port_open(d, EVTCHNSTAT_unbound, 0, remote == DOMID_SELF ? v->domain->id : remote);
+	spin_unlock(&d->evtchn->lock);
+	return give_port(d, port, arg + offsetof(struct evtchn_alloc_unbound, port));
+}
+
+/* Under both locks. The new port is pending because the other side may have sent before. */
+static inline int connect(struct domain *d, struct domain *rd, u32 rport)
+{
+	struct evtchn *l, *r = evtchn_lookup(rd->evtchn, rport);
+	int port;
+
+	if (unlikely(!r || r->state != EVTCHNSTAT_unbound || r->remote_domid != d->id))
 		return -EINVAL;
-	target = vcpu_of(d, op.vcpu);
+	port = port_open(d, EVTCHNSTAT_interdomain, 0, rport);
+	if (unlikely(port < 0))
+		return port;
+	l = evtchn_at(d->evtchn, port);
+	l->notifies = rd->vcpu[r->vcpu];
+	r->state = EVTCHNSTAT_interdomain;
+	r->notifies = d->vcpu[0];
+	r->sends_to = port;
+	raise(d->vcpu[0], port);
+	return port;
+}
+
+static __attribute__((noinline)) long bind_interdomain(struct vcpu *v, u64 arg)
+{
+	struct domain *d = v->domain, *rd = d;
+	u64 dom_port;
+	int port;
+
+	if (unlikely(get_guest_u64(&dom_port, arg)))
+		return -EFAULT;
+	if (unlikely((domid_t)dom_port != DOMID_SELF) && (!(rd = any_domain(dom_port)) || !rd->vcpu[0]))
+		return -ESRCH;
+	lock_both(d, rd);
+	port = connect(d, rd, dom_port >> 32);
+	unlock_both(d, rd);
+	return give_port(d, port, arg + offsetof(struct evtchn_bind_interdomain, local_port));
+}
+
+static long bind_virq(struct domain *d, u64 arg)
+{
+	struct vcpu *target;
+	u64 virq_vcpu;
+	u32 virq, id;
+	int port;
+
+	if (get_guest_u64(&virq_vcpu, arg))
+		return -EFAULT;
+	virq = virq_vcpu;
+	id = virq_vcpu >> 32;
+	if (virq >= NR_VIRQS || (virq_is_global(virq) && id))
+		return -EINVAL;
+	target = vcpu_of(d, id);
 	if (!target)
 		return -ENOENT;
 	spin_lock(&d->evtchn->lock);
-	port = target->virq_port[op.virq] ? -EEXIST : port_find(d);
-	if (port >= 0) {
-		port_open(d, port, EVTCHNSTAT_virq, op.vcpu)->virq = op.virq;
-		target->virq_port[op.virq] = port;
-	}
+	port = target->virq_port[virq] ? -EEXIST : port_open(d, EVTCHNSTAT_virq, id, virq);
+	if (port > 0)
+		target->virq_port[virq] = port;
 	spin_unlock(&d->evtchn->lock);
 	return give_port(d, port, arg + offsetof(struct evtchn_bind_virq, port));
 }
 
-static long bind_ipi(struct vcpu *v, u64 arg)
+static long bind_ipi(struct domain *d, u64 arg)
 {
-	struct domain *d = v->domain;
-	struct evtchn_bind_ipi op;
+	struct evtchn *e;
 	int port;
+	u32 id;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
+	if (get_guest_u32(&id, arg))
 		return -EFAULT;
-	if (!vcpu_of(d, op.vcpu))
+	if (!vcpu_of(d, id))
 		return -ENOENT;
 	spin_lock(&d->evtchn->lock);
-	port = port_find(d);
-	if (port >= 0)
-		port_open(d, port, EVTCHNSTAT_ipi, op.vcpu);
+	port = port_open(d, EVTCHNSTAT_ipi, id, 0);
+	if (port > 0) {
+		e = evtchn_at(d->evtchn, port);
+		e->sends_to = port;
+		e->notifies = d->vcpu[id];
+	}
 	spin_unlock(&d->evtchn->lock);
 	return give_port(d, port, arg + offsetof(struct evtchn_bind_ipi, port));
 }
@@ -509,33 +505,35 @@ static long bind_ipi(struct vcpu *v, u64 arg)
 /* No domain is given a physical interrupt here. */
 static long bind_pirq(u64 arg)
 {
-	struct evtchn_bind_pirq op;
+	u32 pirq;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
+	if (get_guest_u32(&pirq, arg))
 		return -EFAULT;
-	return op.pirq >= NR_PIRQS ? -EINVAL : -EPERM;
+	return pirq >= NR_PIRQS ? -EINVAL : -EPERM;
 }
 
-static long bind_vcpu(struct vcpu *v, u64 arg)
+static long bind_vcpu(struct domain *d, u64 arg)
 {
-	struct domain *d = v->domain;
-	struct evtchn_bind_vcpu op;
+	struct domain *rd;
+	struct vcpu *target;
 	struct evtchn *e;
-	long result = -EINVAL;
+	u64 port_vcpu;
+	bool movable;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
+	if (get_guest_u64(&port_vcpu, arg))
 		return -EFAULT;
-	if (!vcpu_of(d, op.vcpu))
+	target = vcpu_of(d, port_vcpu >> 32);
+	if (!target)
 		return -ENOENT;
-	spin_lock(&d->evtchn->lock);
-	e = evtchn_lookup(d->evtchn, op.port);
-	if (e && (e->state == EVTCHNSTAT_unbound || e->state == EVTCHNSTAT_interdomain ||
-		  (e->state == EVTCHNSTAT_virq && virq_is_global(e->virq)))) {
-		e->vcpu = op.vcpu;
-		result = 0;
+	e = lock_channel(d, port_vcpu, &rd);
+	movable = e && e->state != EVTCHNSTAT_ipi && (e->state != EVTCHNSTAT_virq || virq_is_global(e->virq));
+	if (movable) {
+		e->vcpu = target->id;
+		if (e->state == EVTCHNSTAT_interdomain)
+			peer_of(e)->notifies = target;
 	}
-	spin_unlock(&d->evtchn->lock);
-	return result;
+	unlock_both(d, rd);
+	return movable ? 0 : -EINVAL;
 }
 
 /* A port that another vCPU opens meanwhile may survive; then the FIFO ABI stays, too. */
@@ -545,40 +543,36 @@ static void close_all(struct domain *d, bool preemptible)
 	bool open = false;
 
 	for (u32 port = 1; port < t->ports; port++) {
-		if (evtchn_lookup(t, port)->state != EVTCHNSTAT_closed)
-			close(d, port);
+		if (evtchn_at(t, port)->state != EVTCHNSTAT_closed)
+			close_port(d, port);
 		if (preemptible && port % EVTCHNS_PER_BUCKET == 0)
 			preempt_point();
 	}
 	spin_lock(&t->lock);
-	for (u32 port = 1; port < t->ports && t->fifo; port++)
-		open |= evtchn_lookup(t, port)->state != EVTCHNSTAT_closed;
-	if (t->fifo && !open)
+	for (u32 port = 1; port < t->ports && d->fifo; port++)
+		open |= evtchn_at(t, port)->state != EVTCHNSTAT_closed;
+	if (d->fifo && !open)
 		fifo_leave(d);
 	spin_unlock(&t->lock);
 }
 
-static long reset(struct vcpu *v, u64 arg)
+static __attribute__((noinline)) long reset(struct vcpu *v, u64 arg)
 {
+	struct domain *d = v->domain;
 	struct evtchn_reset op;
-	struct domain *d;
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -EFAULT;
-	d = domain_find(op.dom);
-	if (!d)
-		return -ESRCH;
-	if (d != v->domain && !v->domain->privileged)
-		return -EPERM;
+	if (op.dom != DOMID_SELF && !(d = other_domain(v, op.dom)))
+		return domain_refused(op.dom);
 	close_all(d, true);
 	return 0;
 }
 
 /* --- the FIFO ABI's sub-operations --------------------------------------------------------------------------- */
 
-static long init_control(struct vcpu *v, u64 arg)
+static long init_control(struct domain *d, u64 arg)
 {
-	struct domain *d = v->domain;
 	struct evtchn_init_control op;
 	struct vcpu *target;
 	long result;
@@ -592,77 +586,61 @@ static long init_control(struct vcpu *v, u64 arg)
 	result = fifo_init_control(d, target, op.control_gfn, op.offset);
 	spin_unlock(&d->evtchn->lock);
 	op.link_bits = EVTCHN_FIFO_LINK_BITS;
-	if (!result && copy_to_guest(arg, &op, sizeof(op)))
-		return -EFAULT;
-	return result;
+	return !result && copy_to_guest(arg, &op, sizeof(op)) ? -EFAULT : result;
 }
 
-static long expand_array(struct vcpu *v, u64 arg)
+static long expand_array(struct domain *d, u64 arg)
 {
-	struct domain *d = v->domain;
-	u64 gfn;
 	long result;
+	u64 gfn;
 
 	if (get_guest_u64(&gfn, arg))
 		return -EFAULT;
 	spin_lock(&d->evtchn->lock);
-	result = d->evtchn->fifo ? fifo_expand_array(d, gfn) : -EOPNOTSUPP;
+	result = d->fifo ? fifo_expand_array(d, gfn) : -EOPNOTSUPP;
 	spin_unlock(&d->evtchn->lock);
 	return result;
 }
 
-static long set_priority(struct vcpu *v, u64 arg)
+static long set_priority(struct domain *d, u64 arg)
 {
-	struct evtchn_table *t = v->domain->evtchn;
-	struct evtchn_set_priority op;
 	struct evtchn *e;
 	long result = 0;
+	u64 port_priority;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
+	if (get_guest_u64(&port_priority, arg))
 		return -EFAULT;
-	spin_lock(&t->lock);
-	e = evtchn_lookup(t, op.port);
-	if (!e)
-		result = -EINVAL;
-	else if (!t->fifo)
+	spin_lock(&d->evtchn->lock);
+	e = evtchn_lookup(d->evtchn, port_priority);
+	if (e && !d->fifo)
 		result = -ENOSYS;
-	else if (op.priority > EVTCHN_FIFO_PRIORITY_MIN)
+	else if (!e || port_priority >> 32 > EVTCHN_FIFO_PRIORITY_MIN)
 		result = -EINVAL;
 	else
-		e->priority = op.priority;
-	spin_unlock(&t->lock);
+		e->priority = port_priority >> 32;
+	spin_unlock(&d->evtchn->lock);
 	return result;
 }
 
 /* --- dispatch -------------------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) long other_ops(u32 op, u64 arg, struct vcpu *v)
+static __attribute__((noinline)) long other_ops(u32 op, u64 arg, struct domain *d)
 {
-	u32 port;
-
 	switch (op) {
-	case EVTCHNOP_close:
-		return get_port(&port, arg) ? -EFAULT : close(v->domain, port);
-	case EVTCHNOP_bind_interdomain:
-		return bind_interdomain(v, arg);
 	case EVTCHNOP_bind_virq:
-		return bind_virq(v, arg);
+		return bind_virq(d, arg);
 	case EVTCHNOP_bind_pirq:
 		return bind_pirq(arg);
-	case EVTCHNOP_alloc_unbound:
-		return alloc_unbound(v, arg);
 	case EVTCHNOP_bind_ipi:
-		return bind_ipi(v, arg);
+		return bind_ipi(d, arg);
 	case EVTCHNOP_bind_vcpu:
-		return bind_vcpu(v, arg);
-	case EVTCHNOP_reset:
-		return reset(v, arg);
+		return bind_vcpu(d, arg);
 	case EVTCHNOP_init_control:
-		return init_control(v, arg);
+		return init_control(d, arg);
 	case EVTCHNOP_expand_array:
-		return expand_array(v, arg);
+		return expand_array(d, arg);
 	case EVTCHNOP_set_priority:
-		return set_priority(v, arg);
+		return set_priority(d, arg);
 	}
 	return -ENOSYS;
 }
@@ -673,11 +651,19 @@ long do_event_channel_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, struct vcpu *
 
 	if (likely(op == EVTCHNOP_send))
 		return send(v, arg);
-	if (op == EVTCHNOP_unmask)
-		return unmask(v, arg);
 	if (op == EVTCHNOP_status)
 		return status(v, arg);
-	return other_ops(op, arg, v);
+	if (op == EVTCHNOP_unmask)
+		return unmask(v, arg);
+	if (op == EVTCHNOP_close)
+		return close(v, arg);
+	if (op == EVTCHNOP_alloc_unbound)
+		return alloc_unbound(v, arg);
+	if (op == EVTCHNOP_bind_interdomain)
+		return bind_interdomain(v, arg);
+	if (op == EVTCHNOP_reset)
+		return reset(v, arg);
+	return other_ops(op, arg, v->domain);
 }
 
 /* --- for the rest of the hypervisor --------------------------------------------------------------------------- */
@@ -690,7 +676,7 @@ void send_vcpu_virq(struct vcpu *v, int virq)
 	spin_lock(&t->lock);
 	port = v->virq_port[virq];
 	if (port)
-		raise(v->domain, port, evtchn_lookup(t, port));
+		raise(v->domain->vcpu[evtchn_at(t, port)->vcpu], port);
 	spin_unlock(&t->lock);
 }
 

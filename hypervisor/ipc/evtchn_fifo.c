@@ -10,7 +10,7 @@
  * word is in a queue while its LINKED bit is set, which the hypervisor sets and the guest clears. All of it is memory that the guest may
  * scribble on: a wrong link loses the guest its own events and nothing else, and every loop here is bounded.
  *
- * fifo_lock guards `tail` and the changes of d->evtchn->fifo. Pages that hold words and control blocks keep a writable
+ * fifo_lock guards `tail` and the changes of d->fifo. Pages that hold words and control blocks keep a writable
  * type reference as long as the FIFO ABI is in force.
  */
 #include <abi/event_channel.h>
@@ -108,7 +108,7 @@ bool fifo_raise(struct domain *d, u32 port, struct evtchn *e)
 	bool tell = false;
 
 	spin_lock(&t->fifo_lock);
-	f = t->fifo;
+	f = d->fifo;
 	if (f)
 		tell = raise_locked(f, port, e);
 	spin_unlock(&t->fifo_lock);
@@ -136,7 +136,7 @@ static void raise_deferred(struct domain *d)
 
 static u32 word_value(struct domain *d, u32 port)
 {
-	u32 *word = word_of(d->evtchn->fifo, port);
+	u32 *word = word_of(d->fifo, port);
 
 	return word ? READ_ONCE(*word) : 0;
 }
@@ -153,7 +153,7 @@ bool fifo_is_linked(struct domain *d, u32 port)
 
 static u32 clear_bit(struct domain *d, u32 port, u32 bit)
 {
-	u32 *word = word_of(d->evtchn->fifo, port);
+	u32 *word = word_of(d->fifo, port);
 
 	return word ? __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) : 0;
 }
@@ -193,7 +193,7 @@ static int enter(struct domain *d)
 	t->fifo_spare = f;
 	t->limit = EVTCHN_MAX_PORTS;
 	spin_lock(&t->fifo_lock);
-	t->fifo = f;
+	d->fifo = f;
 	spin_unlock(&t->fifo_lock);
 	return 0;
 }
@@ -201,24 +201,23 @@ static int enter(struct domain *d)
 /* Gives v its queues. -EINVAL: it has them, the block leaves the page or is unaligned, or the frame cannot be written. -ENOMEM. */
 int fifo_init_control(struct domain *d, struct vcpu *v, u64 gfn, u32 offset)
 {
-	struct evtchn_table *t = d->evtchn;
 	char *page;
 	int error = 0;
 
 	if (offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || offset % 8)
 		return -EINVAL;
-	if (t->fifo && t->fifo->control[v->id])
+	if (d->fifo && d->fifo->control[v->id])
 		return -EINVAL;
 	page = map_page(d, gfn);
 	if (!page)
 		return -EINVAL;
-	if (!t->fifo)
+	if (!d->fifo)
 		error = enter(d);
 	if (error) {
 		unmap_page(page);
 		return error;
 	}
-	t->fifo->control[v->id] = (struct evtchn_fifo_control_block *)(page + offset);
+	d->fifo->control[v->id] = (struct evtchn_fifo_control_block *)(page + offset);
 	raise_deferred(d);
 	return 0;
 }
@@ -226,7 +225,7 @@ int fifo_init_control(struct domain *d, struct vcpu *v, u64 gfn, u32 offset)
 /* Adds words for 1024 more ports. -EINVAL: the frame cannot be written. -ENOSPC: there is a word for every port. */
 int fifo_expand_array(struct domain *d, u64 gfn)
 {
-	struct fifo *f = d->evtchn->fifo;
+	struct fifo *f = d->fifo;
 	u32 *page;
 
 	if (f->word_pages == MAX_WORD_PAGES)
@@ -243,10 +242,10 @@ int fifo_expand_array(struct domain *d, u64 gfn)
 void fifo_leave(struct domain *d)
 {
 	struct evtchn_table *t = d->evtchn;
-	struct fifo *f = t->fifo;
+	struct fifo *f = d->fifo;
 
 	spin_lock(&t->fifo_lock);
-	t->fifo = NULL;
+	d->fifo = NULL;
 	spin_unlock(&t->fifo_lock);
 	t->limit = EVTCHN_2L_NR_CHANNELS;
 	t->ports = t->ports < t->limit ? t->ports : t->limit;

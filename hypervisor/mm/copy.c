@@ -49,13 +49,3 @@ int clear_guest(u64 to, size_t bytes)
 	user_access_end();
 	return bytes ? -EFAULT : 0;
 }
-
-int get_guest_u32(u32 *x, u64 address)
-{
-	return copy_from_guest(x, address, sizeof(*x));
-}
-
-int put_guest_u32(u32 x, u64 address)
-{
-	return copy_to_guest(address, &x, sizeof(x));
-}
