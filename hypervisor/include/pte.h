@@ -38,7 +38,7 @@ static inline u64 l1_adjust(u64 pte)
 }
 
 int get_l1e_slow(struct domain *d, u64 pte, domid_t owner, bool held);
-void ldt_page_unmapped(struct domain *d);
+void put_segdesc_l1e(struct domain *d, mfn_t mfn);
 
 /* The references of a present entry in a table of d, for frames of `owner`: 0, -EINVAL (bits), -EPERM (device), -EBUSY (in use). */
 static inline int get_l1e(struct domain *d, u64 pte, domid_t owner)
@@ -61,7 +61,7 @@ static inline void put_l1e(struct domain *d, u64 pte)
 	if (pte & PTE_RW)
 		put_writable(mfn);
 	else if (unlikely(frame_type(mfn_to_frame(mfn)) == FRAME_SEGDESC))
-		ldt_page_unmapped(d);
+		return put_segdesc_l1e(d, mfn);
 	put_frame(mfn);
 }
 

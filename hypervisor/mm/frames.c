@@ -123,11 +123,12 @@ int get_l1e_slow(struct domain *d, u64 pte, domid_t owner, bool held)
 }
 
 /* A descriptor page's mapping goes: its owner may be about to use it for something else. */
-void ldt_page_unmapped(struct domain *d)
+void put_segdesc_l1e(struct domain *d, mfn_t mfn)
 {
 	for (int i = 0; i < d->vcpu_count; i++)
 		if (d->vcpu[i] && d->vcpu[i]->ldt_mapped)
 			drop_ldt_pages(d->vcpu[i]);
+	put_frame(mfn);
 }
 
 /* --- linear mappings ---------------------------------------------------------------------------------------------- */

@@ -20,25 +20,11 @@
 
 /* --- L1 entries ------------------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline, cold)) int put_segdesc_l1e(struct domain *d, mfn_t mfn)
-{
-	ldt_page_unmapped(d);
-	put_frame(mfn);
-	return 0;
-}
-
-/* put_l1e(), such that it is last in its callers and they need no stack. */
+/* Last in its callers, so that they need no stack. */
 static inline int drop_l1e(struct domain *d, u64 old)
 {
-	mfn_t mfn = pte_mfn(old);
-
-	if (!(old & PTE_PRESENT) || unlikely(is_device(mfn)))
-		return 0;
-	if (old & PTE_RW)
-		put_writable(mfn);
-	else if (unlikely(frame_type(mfn_to_frame(mfn)) == FRAME_SEGDESC))
-		return put_segdesc_l1e(d, mfn);
-	put_frame(mfn);
+	if (old & PTE_PRESENT)
+		put_l1e(d, old);
 	return 0;
 }
 
@@ -72,36 +58,35 @@ static __attribute__((noinline)) long finish_l1e(struct domain *d, u64 *pte, u64
 	return rc;
 }
 
-/* Accessed and Dirty stay. */
+/* Makes *new what will be stored, with its references. */
+static int prepare_l1e(struct domain *d, u64 *new, domid_t owner)
+{
+	if (!(*new & PTE_PRESENT))
+		return 0;
+	*new = l1_adjust(*new);
+	return get_l1e(d, *new, owner);
+}
+
+/* set_l1e() such that Accessed and Dirty stay. */
 static int set_l1e_keeping_ad(struct domain *d, u64 *pte, u64 new, domid_t owner)
 {
-	int rc = 0;
+	int rc = prepare_l1e(d, &new, owner);
 
-	if (new & PTE_PRESENT) {
-		new = l1_adjust(new);
-		rc = get_l1e(d, new, owner);
-	}
 	return rc ? rc : drop_l1e(d, exchange_entry(pte, new, true));
 }
 
 /* set_l1e() for a caller whose `new` comes of `old`: -EAGAIN if the entry is that no more. */
 int change_l1e(struct domain *d, u64 *pte, u64 old, u64 new)
 {
+	int rc = prepare_l1e(d, &new, d->id);
 	u64 found = old;
-	int rc = 0;
 
-	if (new & PTE_PRESENT) {
-		new = l1_adjust(new);
-		rc = get_l1e(d, new, d->id);
-		if (rc)
-			return rc;
-	}
-	if (!cas64(pte, &found, new)) {
-		old = new;
-		rc = -EAGAIN;
-	}
-	drop_l1e(d, old);
-	return rc;
+	if (rc)
+		return rc;
+	if (cas64(pte, &found, new))
+		return drop_l1e(d, old);
+	drop_l1e(d, new);
+	return -EAGAIN;
 }
 
 u64 mmu_read_l1e(struct vcpu *v, u64 va)
