@@ -36,11 +36,6 @@ static inline void apic_write(int n, u32 x)
 		registers[n * 4] = x;
 }
 
-u32 apic_id(void)
-{
-	return cpu_has.x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
-}
-
 void apic_init(void)
 {
 	if (!cpu_has.x2apic)

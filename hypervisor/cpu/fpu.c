@@ -43,11 +43,6 @@ struct xsave {
 };
 BUILD_ASSERT(sizeof(struct fxsave) == FXSAVE_SIZE);
 
-static void set_xcr0(u64 x)
-{
-	asm volatile("xsetbv" :: "c"(0), "a"((u32)x), "d"((u32)(x >> 32)));
-}
-
 static void set_ts(void)
 {
 	write_cr0(read_cr0() | CR0_TS);
@@ -199,10 +194,4 @@ int fpu_init_vcpu(struct vcpu *v)
 	v->xcr0 = cpu_has.xcr0 & (XSTATE_X87 | XSTATE_SSE);
 	fpu_load_context(v, NULL);
 	return 0;
-}
-
-void fpu_fini_vcpu(struct vcpu *v)
-{
-	free_page(v->xsave);
-	v->xsave = NULL;
 }

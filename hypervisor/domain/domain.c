@@ -37,26 +37,20 @@ struct domain *domain_create(domid_t id)
 	void *shared = alloc_page();
 
 	if (!d || !shared)
-		goto no_memory;
+		return NULL;
 	d->id = id;
 	d->privileged = id == 0;
 	d->max_pages = ~0ull;
 	d->shared_info = shared;
 	d->shared_info_mfn = share_frame_with(d, shared);
 	if (evtchn_init(d) || grant_init(d))
-		goto no_memory;
+		return NULL;
 	wallclock_update(d);
 	d->next = domains;
 	domains = d;
 	if (id == 0)
 		dom0 = d;
 	return d;
-no_memory:
-	if (d)
-		free_page(d);
-	if (shared)
-		free_page(shared);
-	return NULL;
 }
 
 /* --- the end ---------------------------------------------------------------------------------------------- */

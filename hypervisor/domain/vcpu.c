@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making and unmaking a vCPU: its window (layout.h) with stack, structure and descriptor tables, and
- * its FPU area. A window is free or belongs to one vCPU; `windows` has a bit for each.
+ * Making a vCPU: its window (layout.h) with stack, structure and descriptor tables, and its FPU area. Each has the next
+ * window for good; a machine that has no memory for one does without it, and what was mapped stays so.
  */
 #include <abi/arch-x86_64.h>
 #include <asm.h>
@@ -15,36 +15,8 @@
 #include <pvclock.h>
 #include <string.h>
 
-#define MAX_WINDOWS 4096
 BUILD_ASSERT(sizeof(struct vcpu) <= PAGE_SIZE);
 BUILD_ASSERT(offsetof(struct vcpu, regs.es) % 16 == 0);	/* TSS.rsp0 */
-
-static u64 windows[MAX_WINDOWS / 64];
-static struct spinlock windows_lock;
-
-static int window_take(void)
-{
-	int slot = -1;
-
-	spin_lock(&windows_lock);
-	for (size_t i = 0; i < ARRAY_SIZE(windows) && slot < 0; i++) {
-		if (windows[i] != ~0ull) {
-			int bit = __builtin_ctzll(~windows[i]);
-
-			windows[i] |= 1ull << bit;
-			slot = i * 64 + bit;
-		}
-	}
-	spin_unlock(&windows_lock);
-	return slot;
-}
-
-static void window_release(int slot)
-{
-	spin_lock(&windows_lock);
-	windows[slot / 64] &= ~(1ull << slot % 64);
-	spin_unlock(&windows_lock);
-}
 
 static bool window_map(u64 window)
 {
@@ -58,25 +30,6 @@ static bool window_map(u64 window)
 		if (map_hv_page(window + i * PAGE_SIZE, image_to_maddr(empty_descriptors), HV_RO))
 			return false;
 	return !map_hv_page(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE, image_to_maddr(hv_gdt), HV_RO);
-}
-
-static void window_unmap(u64 window)
-{
-	maddr_t stack[VCPU_WINDOW_STRUCT - VCPU_WINDOW_STACK + 1] = { 0 };
-
-	for (int i = 0; i < VCPU_WINDOW_PAGES; i++) {
-		u64 va = window + i * PAGE_SIZE, *l1e = hv_l1e(va);
-
-		if (!l1e || !*l1e)
-			continue;
-		if (i >= VCPU_WINDOW_STACK && i <= VCPU_WINDOW_STRUCT)
-			stack[i - VCPU_WINDOW_STACK] = *l1e & PTE_ADDR_MASK;
-		unmap_hv_page(va);
-	}
-	flush_tlb_all_cpus();
-	for (size_t i = 0; i < ARRAY_SIZE(stack); i++)
-		if (stack[i])
-			free_page(maddr_to_virt(stack[i]));
 }
 
 /* The stack of a vCPU that never ran returns to `entry` with rsp at its registers. */
@@ -102,32 +55,19 @@ static void registers_reset(struct vcpu *v)
 
 static struct vcpu *vcpu_alloc(const void *entry)
 {
-	int slot = window_take();
+	static int windows;
+	int slot = __atomic_fetch_add(&windows, 1, __ATOMIC_RELAXED);
 	u64 window = WINDOWS_START + (u64)slot * VCPU_WINDOW_SIZE;
 	struct vcpu *v = (struct vcpu *)(window + VCPU_WINDOW_STRUCT * PAGE_SIZE);
 
-	if (slot < 0)
+	if (!window_map(window))
 		return NULL;
-	if (!window_map(window)) {
-		window_unmap(window);
-		window_release(slot);
-		return NULL;
-	}
 	v->slot = slot;
 	v->info_mfn = INVALID_MFN;
 	v->runstate = RUN_OFFLINE;
 	registers_reset(v);
 	stack_prepare(v, entry);
 	return v;
-}
-
-static void vcpu_free(struct vcpu *v)
-{
-	u64 window = vcpu_window(v);
-	int slot = v->slot;
-
-	window_unmap(window);
-	window_release(slot);
 }
 
 struct vcpu *vcpu_create(struct domain *d, int id)
@@ -141,24 +81,13 @@ struct vcpu *vcpu_create(struct domain *d, int id)
 	v->cpu = cpus[0];
 	v->info = &d->shared_info->vcpu_info[id];
 	v->info->evtchn_upcall_mask = 1;
-	if (fpu_init_vcpu(v)) {
-		vcpu_free(v);
+	if (fpu_init_vcpu(v))
 		return NULL;
-	}
 	vcpu_timers_init(v);
 	pvclock_update(v);
 	d->vcpu[id] = v;
 	d->vcpu_count = max(d->vcpu_count, id + 1);
 	return v;
-}
-
-/* It does not run and never will: its domain dies. */
-void vcpu_destroy(struct vcpu *v)
-{
-	v->domain->vcpu[v->id] = NULL;
-	vcpu_timers_fini(v);
-	fpu_fini_vcpu(v);
-	vcpu_free(v);
 }
 
 /* --- the idle vCPU: what a CPU runs when there is nothing to run ---------------------------------------- */

@@ -57,14 +57,6 @@ void vcpu_timers_init(struct vcpu *v)
 	timer_set(&v->periodic, now_ns() + v->period);
 }
 
-void vcpu_timers_fini(struct vcpu *v)
-{
-	v->period = 0;
-	timer_stop(&v->singleshot);
-	timer_stop(&v->periodic);
-	timer_stop(&v->poll);
-}
-
 static long set_periodic(struct vcpu *v, u64 arg)
 {
 	u64 period;

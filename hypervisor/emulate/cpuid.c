@@ -25,7 +25,6 @@ enum { EAX, EBX, ECX, EDX };
 #define FEATURE1C_HYPERVISOR BIT(31)
 #define FEATURE1D_SEP BIT(11)
 #define FEATURE_MTRR BIT(12)	/* in leaf 1 and in 0x80000001 */
-#define FEATURE_RDTSCP BIT(27)
 
 /* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
 #define SHOWN_1C 0x76d83203
@@ -56,11 +55,6 @@ static u32 hypervisor[XEN_LEAVES][4] = {
 };
 static bool mtrr;
 
-static bool is_amd(void)
-{
-	return basic[0][ECX] == 0x444d4163;	/* "cAMD" */
-}
-
 static void mask(u32 *leaf, u32 b, u32 c, u32 d)
 {
 	leaf[EBX] &= b;
@@ -75,7 +69,7 @@ static void init_basic(void)
 			cpuid(leaf, 0, basic[leaf]);
 	basic[0][EAX] = min(basic[0][EAX], BASIC_LEAVES - 1u);
 	mtrr = basic[1][EDX] & FEATURE_MTRR;
-	mask(basic[1], 0x00ffff00, SHOWN_1C, is_amd() ? SHOWN_1D : SHOWN_1D | FEATURE1D_SEP);
+	mask(basic[1], 0x00ffff00, SHOWN_1C, cpu_has.amd ? SHOWN_1D : SHOWN_1D | FEATURE1D_SEP);
 	basic[1][ECX] |= FEATURE1C_HYPERVISOR;
 	basic[7][EAX] = 0;
 	mask(basic[7], SHOWN_7B, SHOWN_7C, SHOWN_7D);
@@ -109,7 +103,7 @@ static void init_hypervisor(void)
 
 	while (max_mfn >> (width - PAGE_SHIFT))
 		width++;
-	hypervisor[3][EAX] = extended[1][EDX] & FEATURE_RDTSCP ? BIT(2) : 0;
+	hypervisor[3][EAX] = cpu_has.rdtscp ? BIT(2) : 0;
 	hypervisor[5][EBX] = width & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
 }
 
@@ -182,7 +176,7 @@ static __attribute__((noinline)) void complete(const struct vcpu *v, u32 leaf, u
 		complete_xstate(v, subleaf, out);
 		break;
 	case EXTENDED_FIRST + 1:
-		if (is_amd() && mtrr && v->domain->privileged && v->kernel_mode)
+		if (cpu_has.amd && mtrr && v->domain->privileged && v->kernel_mode)
 			out[EDX] |= FEATURE_MTRR;
 		break;
 	case XEN_CPUID_FIRST_LEAF + 3:

@@ -15,10 +15,7 @@
 
 #define MSR_TSC 0x10
 #define MSR_UCODE_REVISION 0x8b
-#define MSR_PLATFORM_INFO 0xce
-#define MSR_MISC_FEATURES 0x140
 #define MSR_MISC_ENABLE 0x1a0
-#define MSR_PAT 0x277
 #define MSR_DE_CFG 0xc0011029
 #define MSR_MC0 0x400
 #define MSR_MC_LAST 0x47f
@@ -77,18 +74,9 @@ absent:
 
 static int find_policy(u32 n)
 {
-	u32 r[4];
-
-	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
-		if (n < policies[i].first || n > policies[i].last)
-			continue;
-		if (policies[i].amd) {
-			cpuid(0, 0, r);
-			if (r[2] != 0x444d4163)
-				return -1;
-		}
-		return i;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
+		if (n >= policies[i].first && n <= policies[i].last)
+			return policies[i].amd && !cpu_has.amd ? -1 : (int)i;
 	return -1;
 }
 
@@ -196,17 +184,9 @@ bool guest_rdmsr(struct vcpu *v, u32 n, u64 *value)
 
 /* --- writing ------------------------------------------------------------------------------------------------ */
 
-static bool has_rdtscp(void)
-{
-	u32 r[4];
-
-	cpuid(0x80000001, 0, r);
-	return r[3] >> 27 & 1;
-}
-
 static bool write_tsc_aux(struct vcpu *v, u64 value)
 {
-	if (value >> 32 || !has_rdtscp())
+	if (value >> 32 || !cpu_has.rdtscp)
 		return false;
 	v->tsc_aux = value;
 	wrmsr(MSR_TSC_AUX, value);

@@ -6,6 +6,9 @@
 #include <types.h>
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_PLATFORM_INFO 0xce
+#define MSR_MISC_FEATURES 0x140
+#define MSR_PAT 0x277
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
@@ -20,7 +23,6 @@
 #define MSR_SYSENTER_EIP 0x176
 
 #define CR0_MP (1ul << 1)
-#define CR0_EM (1ul << 2)
 #define CR0_TS (1ul << 3)
 #define CR0_NE (1ul << 5)
 #define CR0_WP (1ul << 16)
@@ -28,7 +30,6 @@
 #define CR0_PG (1ul << 31)
 #define CR4_TSD (1ul << 2)
 #define CR4_DE (1ul << 3)
-#define CR4_PSE (1ul << 4)
 #define CR4_PAE (1ul << 5)
 #define CR4_MCE (1ul << 6)
 #define CR4_PGE (1ul << 7)
@@ -69,6 +70,11 @@ static inline void wrmsr(u32 n, u64 x)
 	asm volatile("wrmsr" :: "c"(n), "a"((u32)x), "d"((u32)(x >> 32)) : "memory");
 }
 
+static inline void set_xcr0(u64 x)
+{
+	asm volatile("xsetbv" :: "c"(0), "a"((u32)x), "d"((u32)(x >> 32)));
+}
+
 static inline u64 rdtsc(void)
 {
 	u32 low, high;
@@ -91,7 +97,6 @@ static inline u32 inl(u16 port) { u32 x; asm volatile("inl %1, %0" : "=a"(x) : "
 
 static inline void clts(void) { asm volatile("clts" ::: "memory"); }
 static inline void invlpg(u64 va) { asm volatile("invlpg (%0)" :: "r"(va) : "memory"); }
-static inline void irq_enable(void) { asm volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { asm volatile("cli" ::: "memory"); }
 static inline void take_interrupts(void) { asm volatile("sti; nop; cli" ::: "memory"); }
 static inline void pause(void) { asm volatile("pause" ::: "memory"); }

@@ -30,7 +30,6 @@ struct cpu {
 	struct vcpu *running;
 	struct vcpu *loaded;	/* the guest vCPU whose user state is in the registers (kept while idle runs) */
 	struct vcpu *idle;
-	struct vcpu *fpu_owner;
 	int id;
 	u32 apic_id;
 	bool online;
@@ -55,7 +54,8 @@ void load_ldt(struct cpu *c, u64 base, unsigned entries);
 
 /* --- cpu/features.c ----------------------------------------------------------------------------- */
 struct cpu_features {
-	bool smep, smap, umip, nx, pge, fsgsbase, xsave, xsaveopt, page1gb, x2apic, cpuid_faulting, syscall_compat;
+	bool intel, amd;	/* the vendor */
+	bool smep, smap, umip, nx, pge, fsgsbase, xsave, page1gb, x2apic, rdtscp, cpuid_faulting;
 	u64 xcr0;		/* what the hypervisor lets guests have */
 	u32 xsave_size;
 };

@@ -75,7 +75,6 @@ void ioport_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
 /* --- cpu/fpu.c ------------------------------------------------------------------------------------- */
 
 int fpu_init_vcpu(struct vcpu *v);	/* 0 or -ENOMEM */
-void fpu_fini_vcpu(struct vcpu *v);
 /* Replaces the state by a guest_context's FXSAVE image (512 bytes), made harmless; NULL: the reset state. The vCPU does not run. */
 void fpu_load_context(struct vcpu *v, const void *fxsave);
 void fpu_switch(struct vcpu *prev, struct vcpu *next);

@@ -73,7 +73,6 @@ struct frame {
 extern mfn_t max_mfn;
 
 static inline struct frame *mfn_to_frame(mfn_t mfn) { return &frame_table[mfn]; }
-static inline mfn_t frame_to_mfn(const struct frame *f) { return f - frame_table; }
 static inline void *mfn_to_virt(mfn_t mfn) { return (void *)(DIRECTMAP_START + (mfn << PAGE_SHIFT)); }
 static inline void *maddr_to_virt(maddr_t m) { return (void *)(DIRECTMAP_START + m); }
 static inline mfn_t virt_to_mfn(const void *p) { return ((u64)p - DIRECTMAP_START) >> PAGE_SHIFT; }
@@ -273,7 +272,6 @@ extern const u64 empty_descriptors[PAGE_SIZE / 8];	/* what unused GDT pages show
 int set_gdt(struct vcpu *v, const u64 *frames, unsigned entries);
 int set_ldt(struct vcpu *v, u64 base, unsigned entries);
 void drop_ldt_pages(struct vcpu *v);		/* they are validated and mapped again when used */
-void segdesc_fini_vcpu(struct vcpu *v);
 /* The CPU missed the LDT page at this offset of v's LDT: validates and maps it. False: the guest's page fault. */
 bool segdesc_ldt_fault(struct vcpu *v, u64 offset);
 bool segdesc_validate(u64 *page);		/* all descriptors of a page, fixed up: true if allowed */

@@ -22,7 +22,6 @@ void handle_nmi(void);		/* cpu/traps.c */
 /* --- cpu/apic.c --- */
 void apic_init(void);		/* once, on the first CPU */
 void apic_init_cpu(void);	/* on each CPU */
-u32 apic_id(void);
 void apic_send_ipi(u32 apic_id, int vector);
 void apic_send_self(int vector);	/* from an NMI too */
 void apic_send_init(u32 apic_id);
@@ -44,10 +43,6 @@ extern u64 tsc_base;	/* TSC at system time 0: the same on all CPUs */
 /* --- cpu/smp.c --- */
 void smp_boot(void);
 void handle_flush_request(void);
-
-/* --- cpu/descriptors.c --- */
-struct cpu *cpu_create(int id, u32 apic_id);
-void cpu_load_tables(struct cpu *c);
 
 /* --- cpu/features.c --- */
 void features_init(void);	/* on the first CPU: find out, choose CR4 */

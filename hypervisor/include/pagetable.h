@@ -34,7 +34,4 @@ void unmap_hv_page(u64 va);
 u64 *hv_l1e(u64 va);
 void *map_device(maddr_t m, size_t bytes);	/* uncached, for good; NULL: no memory or space */
 
-/* True for frames of RAM that firmware reports; the others below max_mfn are holes. */
-bool mfn_is_ram(mfn_t mfn);
-
 #endif

@@ -23,6 +23,5 @@ void vcpu_write_time_area(struct vcpu *v);
 /* --- domain/vcpu_op.c ---------------------------------------------------------------------------------- */
 
 void vcpu_timers_init(struct vcpu *v);	/* a new vCPU's timers; the periodic one runs with 10 ms */
-void vcpu_timers_fini(struct vcpu *v);
 
 #endif

@@ -71,7 +71,6 @@ static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 /* Copy; answer 0 or -EFAULT. What was copied before a fault stays. */
 int copy_from_guest(void *to, u64 from, size_t bytes);
 int copy_to_guest(u64 to, const void *from, size_t bytes);
-int clear_guest(u64 to, size_t bytes);
 
 static inline int get_guest_u64(u64 *x, u64 address)
 {

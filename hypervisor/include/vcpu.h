@@ -144,8 +144,7 @@ void vcpu_block(struct vcpu *v);	/* takes effect on the way back to the guest */
 void vcpu_online(struct vcpu *v);	/* put up: runnable from now on */
 void vcpu_offline(struct vcpu *v);	/* goes down on its way back to the guest */
 
-struct vcpu *vcpu_create(struct domain *d, int id);
-void vcpu_destroy(struct vcpu *v);
+struct vcpu *vcpu_create(struct domain *d, int id);	/* NULL: no memory */
 
 /* --- timers, cpu/timer.c ------------------------------------------------------------------------ */
 

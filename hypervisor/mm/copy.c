@@ -39,13 +39,3 @@ int copy_to_guest(u64 to, const void *from, size_t bytes)
 		return -EFAULT;
 	return copy_words((void *)to, from, bytes);
 }
-
-int clear_guest(u64 to, size_t bytes)
-{
-	if (unlikely(!guest_range_ok(to, bytes)))
-		return -EFAULT;
-	user_access_begin();
-	asm volatile("1: rep stosb\n2:\n" EXTABLE("1b", "2b") : "+c"(bytes), "+D"(to) : "a"(0) : "memory");
-	user_access_end();
-	return bytes ? -EFAULT : 0;
-}

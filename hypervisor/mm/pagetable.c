@@ -138,16 +138,6 @@ void *map_device(maddr_t m, size_t bytes)
 	return (void *)(va + offset);
 }
 
-bool mfn_is_ram(mfn_t mfn)
-{
-	maddr_t m = mfn << PAGE_SHIFT;
-
-	for (int i = 0; i < ram.count; i++)
-		if (m >= ram.range[i].start && m < ram.range[i].end)
-			return true;
-	return false;
-}
-
 /* --- memory one to one, and the image ------------------------------------------------------------------------------ */
 
 static int largest_level(maddr_t m, maddr_t end)

@@ -188,13 +188,6 @@ int set_ldt(struct vcpu *v, u64 base, unsigned entries)
 	return 0;
 }
 
-void segdesc_fini_vcpu(struct vcpu *v)
-{
-	set_gdt(v, NULL, 0);
-	drop_ldt_pages(v);
-	v->ldt_entries = 0;
-}
-
 /* --- update_descriptor --------------------------------------------------------------------------------------------- */
 
 /* On a page of descriptors the new one is checked; on plain memory any word may be stored. */
