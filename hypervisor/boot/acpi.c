@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ACPI says of the machine: processors and I/O APICs (MADT), power and reset registers and the
- * PM timer (FADT), the sleep type of power-off (\_S5 in the DSDT, found by its name, not by running AML).
+ * What ACPI says of the machine: processors and I/O APICs (MADT), power registers and the PM
+ * timer (FADT), the sleep type of power-off (\_S5 in the DSDT, found by its name, not by running AML).
  * Layouts: ACPI Specification 6.4, chapter 5.2. Tables above 4 GiB are not looked at.
  */
 #include <asm.h>
@@ -32,13 +32,11 @@ struct table {
 
 enum {	/* FADT */
 	FADT_DSDT = 40, FADT_PM1A_CONTROL = 64, FADT_PM1B_CONTROL = 68, FADT_PM_TIMER = 76, FADT_FLAGS = 112,
-	FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, FADT_WITH_RESET = 129,
 };
-enum { FLAG_TIMER_32BIT = 1 << 8, FLAG_RESET = 1 << 10 };
-enum { SPACE_MEMORY = 0, SPACE_IO = 1, SPACE_NONE = 0xff };
+enum { FLAG_TIMER_32BIT = 1 << 8 };
 enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9 };
 
-struct acpi_info acpi = { .lapic = 0xfee00000, .reset_space = SPACE_NONE };
+struct acpi_info acpi = { .lapic = 0xfee00000 };
 
 static u32 field32(const void *table, int offset) { return *(const u32 *)((const char *)table + offset); }
 static u64 field64(const void *table, int offset) { return *(const u64 *)((const char *)table + offset); }
@@ -127,11 +125,6 @@ static void parse_fadt(const struct table *t)
 	acpi.pm1b_control = field32(t, FADT_PM1B_CONTROL);
 	acpi.pm_timer_port = field32(t, FADT_PM_TIMER);
 	acpi.pm_timer_32bit = field32(t, FADT_FLAGS) & FLAG_TIMER_32BIT;
-	if (t->length >= FADT_WITH_RESET && field32(t, FADT_FLAGS) & FLAG_RESET) {
-		acpi.reset_space = *((const u8 *)t + FADT_RESET_SPACE);
-		acpi.reset_address = field64(t, FADT_RESET_ADDRESS);
-		acpi.reset_value = *((const u8 *)t + FADT_RESET_VALUE);
-	}
 	if (field32(t, FADT_DSDT))
 		find_s5(dsdt);
 }
@@ -211,14 +204,12 @@ void machine_power_off(void)
 	halt();
 }
 
-/* ACPI's reset register, the keyboard controller's, at last a fault that nobody handles. */
+/* By the keyboard controller; where there is none, by a fault that nobody handles. */
 void machine_restart(void)
 {
 	static const struct { u16 limit; u64 base; } __attribute__((packed)) no_idt;
 
 	apic_stop_others();
-	if (acpi.reset_space == SPACE_IO)
-		outb(acpi.reset_address, acpi.reset_value);
 	for (int i = 0; i < 10000 && inb(0x64) & 2; i++)
 		pause();
 	outb(0x64, 0xfe);

@@ -12,7 +12,7 @@
 #define LOADER_MAGIC 0x2badb002
 
 enum {
-	HAS_MEMORY = 1 << 0, HAS_CMDLINE = 1 << 2, HAS_MODULES = 1 << 3, HAS_MAP = 1 << 6, HAS_LOADER_NAME = 1 << 9,
+	HAS_CMDLINE = 1 << 2, HAS_MODULES = 1 << 3, HAS_MAP = 1 << 6, HAS_LOADER_NAME = 1 << 9,
 };
 
 struct multiboot_info {
@@ -73,12 +73,6 @@ static void copy_modules(const struct multiboot_info *info, bool skip_name)
 	}
 }
 
-static void add_region(u64 start, u64 size, u32 type)
-{
-	if (size && machine_map_count < MAX_MEMORY_REGIONS)
-		machine_map[machine_map_count++] = (struct memory_region){ start, size, type };
-}
-
 static void copy_map(const struct multiboot_info *info)
 {
 	u32 at = 0;
@@ -86,7 +80,8 @@ static void copy_map(const struct multiboot_info *info)
 	while (at + sizeof(struct multiboot_region) <= info->map_length) {
 		const struct multiboot_region *r = maddr_to_virt(info->map + at);
 
-		add_region(r->start, r->length, r->type);
+		if (r->length && machine_map_count < MAX_MEMORY_REGIONS)
+			machine_map[machine_map_count++] = (struct memory_region){ r->start, r->length, r->type };
 		at += r->size + sizeof(r->size);
 	}
 }
@@ -101,12 +96,8 @@ void multiboot_parse(u32 magic, maddr_t address)
 		copy_cmdline(boot_cmdline, maddr_to_virt(info->cmdline), names_files(info));
 	if (info->flags & HAS_MODULES)
 		copy_modules(info, names_files(info));
-	if (info->flags & HAS_MAP) {
+	if (info->flags & HAS_MAP)
 		copy_map(info);
-	} else if (info->flags & HAS_MEMORY) {
-		add_region(0, info->lower_kib * 1024ul, 1);
-		add_region(0x100000, info->upper_kib * 1024ul, 1);
-	}
 }
 
 void boot_module_release(int index)

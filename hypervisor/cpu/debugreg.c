@@ -39,15 +39,6 @@ static u64 hardware_dr7(const struct vcpu *v)
 	return dr7 & DR7_ENABLES ? dr7 : DR7_DEFAULT;
 }
 
-static void load(const struct vcpu *v)
-{
-	write_dr0(v->dr[0]);
-	write_dr1(v->dr[1]);
-	write_dr2(v->dr[2]);
-	write_dr3(v->dr[3]);
-	write_dr7(hardware_dr7(v));
-}
-
 static __attribute__((noinline)) void write_address(unsigned n, u64 value)
 {
 	switch (n) {
@@ -56,6 +47,13 @@ static __attribute__((noinline)) void write_address(unsigned n, u64 value)
 	case 2: write_dr2(value); break;
 	default: write_dr3(value); break;
 	}
+}
+
+static void load(const struct vcpu *v)
+{
+	for (int n = 0; n < 4; n++)
+		write_address(n, v->dr[n]);
+	write_dr7(hardware_dr7(v));
 }
 
 static int set_dr7(struct vcpu *v, u64 value)

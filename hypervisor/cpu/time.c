@@ -146,13 +146,14 @@ static u8 cmos(int n)
 	return inb(0x71);
 }
 
-struct rtc {
-	u8 second, minute, hour, day, month, year;
-};
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, RTC_FIELDS };
 
-static struct rtc read_rtc(void)
+static void read_rtc(u8 r[RTC_FIELDS])
 {
-	return (struct rtc){ cmos(0), cmos(2), cmos(4), cmos(7), cmos(8), cmos(9) };
+	static const u8 index[RTC_FIELDS] = { 0, 2, 4, 7, 8, 9 };
+
+	for (int i = 0; i < RTC_FIELDS; i++)
+		r[i] = cmos(index[i]);
 }
 
 static int from_bcd(u8 x)
@@ -170,21 +171,20 @@ static u64 days_since_1970(int year, int month, int day)
 /* Two equal readings are one reading; an update takes too short to spoil both alike. Waits for no second's edge. */
 static u64 read_date(void)
 {
-	struct rtc r, again = read_rtc();
+	u8 r[RTC_FIELDS], again[RTC_FIELDS];
 	bool bcd = !(cmos(0x0b) & 4), twelve = !(cmos(0x0b) & 2), afternoon;
 
 	do {
-		r = again;
-		again = read_rtc();
-	} while (__builtin_memcmp(&r, &again, sizeof(r)));
-	afternoon = twelve && r.hour & 0x80;
-	r.hour &= 0x7f;
-	if (bcd)
-		r = (struct rtc){ from_bcd(r.second), from_bcd(r.minute), from_bcd(r.hour), from_bcd(r.day),
-				  from_bcd(r.month), from_bcd(r.year) };
+		read_rtc(r);
+		read_rtc(again);
+	} while (__builtin_memcmp(r, again, sizeof(r)));
+	afternoon = twelve && r[HOUR] & 0x80;
+	r[HOUR] &= 0x7f;
+	for (int i = 0; bcd && i < RTC_FIELDS; i++)
+		r[i] = from_bcd(r[i]);
 	if (twelve)
-		r.hour = r.hour % 12 + (afternoon ? 12 : 0);
-	return days_since_1970(2000 + r.year, r.month, r.day) * 86400 + r.hour * 3600 + r.minute * 60 + r.second;
+		r[HOUR] = r[HOUR] % 12 + (afternoon ? 12 : 0);
+	return days_since_1970(2000 + r[YEAR], r[MONTH], r[DAY]) * 86400 + r[HOUR] * 3600 + r[MINUTE] * 60 + r[SECOND];
 }
 
 /* --- for others ------------------------------------------------------------------------------------------------------- */

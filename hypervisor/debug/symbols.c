@@ -31,20 +31,14 @@ static bool in_text(u64 address)
 
 const char *symbol_find(u64 address, u64 *offset)
 {
-	u32 low = 0, high = symbol_count;
+	const struct symbol *s = symbol_table, *end = s + symbol_count;
 
-	if (!in_text(address) || !high || address - IMAGE_START < symbol_table[0].offset)
+	if (!in_text(address) || s == end || address - IMAGE_START < s->offset)
 		return NULL;
-	while (high - low > 1) {
-		u32 middle = (low + high) / 2;
-
-		if (IMAGE_START + symbol_table[middle].offset <= address)
-			low = middle;
-		else
-			high = middle;
-	}
-	*offset = address - IMAGE_START - symbol_table[low].offset;
-	return symbol_names + symbol_table[low].name;
+	while (s + 1 < end && s[1].offset <= address - IMAGE_START)
+		s++;
+	*offset = address - IMAGE_START - s->offset;
+	return symbol_names + s->name;
 }
 
 /* CALL with a 32-bit displacement, or through a register or memory: FF /2 of 2, 3, 6 or 7 bytes. */

@@ -17,6 +17,7 @@
 #include <abi/arch-x86_64.h>
 #include <abi/mmu.h>
 #include <boot.h>
+#include <boot_memory.h>
 #include <console.h>
 #include <cpu.h>
 #include <domain.h>
@@ -100,7 +101,7 @@ static void allocate_memory(struct builder *b, u64 pages)
 		mfn_t mfn = INVALID_MFN;
 
 		if (1ul << order <= pages - b->pages)
-			mfn = alloc_boot_frames(b->d, order);
+			mfn = alloc_domain_frames(b->d, order, 0, ALLOC_NOT_ZEROED);
 		if (mfn != INVALID_MFN)
 			add_run(b, mfn, order);
 		else if (order-- == 0)
@@ -111,17 +112,11 @@ static void allocate_memory(struct builder *b, u64 pages)
 /* The run that holds pfn; its pages up to runs[i + 1].pfn are contiguous. */
 static const struct run *run_of(const struct builder *b, u64 pfn)
 {
-	u32 low = 0, high = b->run_count;
+	const struct run *r = b->runs;
 
-	while (high - low > 1) {
-		u32 middle = (low + high) / 2;
-
-		if (b->runs[middle].pfn <= pfn)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &b->runs[low];
+	while (r[1].pfn <= pfn)
+		r++;
+	return r;
 }
 
 static mfn_t pfn_to_mfn(const struct builder *b, u64 pfn)
@@ -422,13 +417,8 @@ static u64 bytes_held(const struct builder *b)
 {
 	u64 bytes = 0;
 
-	for (int i = 0; i < machine_map_count; i++) {
-		const struct memory_region *r = &machine_map[i];
-		u64 start = ROUND_UP(r->start, PAGE_SIZE), end = (r->start + r->size) & PAGE_MASK;
-
-		if (r->type == 1 && end > start)
-			bytes += end - start;
-	}
+	for (int i = 0; i < ram.count; i++)
+		bytes += ram.range[i].end - ram.range[i].start;
 	return bytes - ((free_page_count() + b->pages) << PAGE_SHIFT);
 }
 

@@ -39,52 +39,43 @@ long do_set_trap_table(u64 list, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 
 /* --- callbacks ------------------------------------------------------------------------------------------------- */
 
+/* Where a type of callback is kept, or NULL. */
+static struct callback *callback_of(struct vcpu *v, int type)
+{
+	switch (type) {
+	case CALLBACKTYPE_event: return &v->event;
+	case CALLBACKTYPE_failsafe: return &v->failsafe;
+	case CALLBACKTYPE_syscall: return &v->syscall;
+	case CALLBACKTYPE_syscall32: return &v->syscall32;
+	case CALLBACKTYPE_sysenter: case CALLBACKTYPE_sysenter_deprecated: return &v->sysenter;
+	default: return NULL;
+	}
+}
+
+/* That of NMIs is in the trap table. */
 static long register_callback(struct vcpu *v, int type, bool mask_events, u64 address)
 {
-	struct callback callback = { address, mask_events };
+	struct callback *callback = callback_of(v, type);
 
 	if (!address_canonical(address))
 		return -EINVAL;
-	switch (type) {
-	case CALLBACKTYPE_event:
-		v->event = callback;
-		return 0;
-	case CALLBACKTYPE_failsafe:
-		v->failsafe = callback;
-		return 0;
-	case CALLBACKTYPE_syscall:
-		v->syscall = callback;
-		return 0;
-	case CALLBACKTYPE_syscall32:
-		v->syscall32 = callback;
-		return 0;
-	case CALLBACKTYPE_sysenter:
-	case CALLBACKTYPE_sysenter_deprecated:
-		v->sysenter = callback;
-		return 0;
-	case CALLBACKTYPE_nmi:
+	if (callback) {
+		*callback = (struct callback){ address, mask_events };
+	} else if (type == CALLBACKTYPE_nmi) {
 		v->trap_address[VECTOR_NMI] = address;
 		v->trap_flags[VECTOR_NMI] = TI_MASK_EVENTS;	/* always */
-		return 0;
+	} else {
+		return -ENOSYS;
 	}
-	return -ENOSYS;
+	return 0;
 }
 
 static long unregister_callback(struct vcpu *v, int type)
 {
-	switch (type) {
-	case CALLBACKTYPE_nmi:
-		v->trap_address[VECTOR_NMI] = 0;
-		return 0;
-	case CALLBACKTYPE_event:
-	case CALLBACKTYPE_failsafe:
-	case CALLBACKTYPE_syscall:
-	case CALLBACKTYPE_syscall32:
-	case CALLBACKTYPE_sysenter:
-	case CALLBACKTYPE_sysenter_deprecated:
-		return -EINVAL;
-	}
-	return -ENOSYS;
+	if (type != CALLBACKTYPE_nmi)
+		return callback_of(v, type) ? -EINVAL : -ENOSYS;
+	v->trap_address[VECTOR_NMI] = 0;
+	return 0;
 }
 
 long do_callback_op(u64 op, u64 argument, u64 a3, u64 a4, u64 a5, struct vcpu *v)

@@ -126,27 +126,19 @@ static long shutdown_code(struct domain *d, u32 reason)
 
 /* --- watchdogs ----------------------------------------------------------------------------------------------------- */
 
-static void watchdog_ran_out(struct domain *d)
+static void watchdog_ran_out(struct timer *t)
 {
-	if (!d->is_shut_down)
-		domain_shutdown(d, SHUTDOWN_watchdog);
-}
+	struct watchdog *w = container_of(t, struct watchdog, timer);
 
-static void watchdog_0(struct timer *t)
-{
-	watchdog_ran_out(container_of(t, struct domain, watchdog[0]));
-}
-
-static void watchdog_1(struct timer *t)
-{
-	watchdog_ran_out(container_of(t, struct domain, watchdog[1]));
+	if (!w->domain->is_shut_down)
+		domain_shutdown(w->domain, SHUTDOWN_watchdog);
 }
 
 static void watchdog_start(struct domain *d, u32 i, u32 seconds)
 {
-	d->watchdogs_used |= 1 << i;
-	d->watchdog[i].fire = i ? watchdog_1 : watchdog_0;
-	timer_set(&d->watchdog[i], now_ns() + seconds * NS_PER_S);
+	d->watchdog[i].domain = d;
+	d->watchdog[i].timer.fire = watchdog_ran_out;
+	timer_set(&d->watchdog[i].timer, now_ns() + seconds * NS_PER_S);
 }
 
 static long watchdog_new(struct domain *d, u32 seconds)
@@ -154,7 +146,7 @@ static long watchdog_new(struct domain *d, u32 seconds)
 	if (!seconds)
 		return -EINVAL;
 	for (u32 i = 0; i < ARRAY_SIZE(d->watchdog); i++) {
-		if (!(d->watchdogs_used >> i & 1)) {
+		if (!d->watchdog[i].domain) {
 			watchdog_start(d, i, seconds);
 			return i + 1;
 		}
@@ -170,13 +162,13 @@ static long watchdog(struct domain *d, u64 arg)
 		return -EFAULT;
 	if (!op.id)
 		return watchdog_new(d, op.timeout);
-	if (op.id > ARRAY_SIZE(d->watchdog) || !(d->watchdogs_used >> (op.id - 1) & 1))
+	if (op.id > ARRAY_SIZE(d->watchdog) || !d->watchdog[op.id - 1].domain)
 		return -EINVAL;
 	if (op.timeout) {
 		watchdog_start(d, op.id - 1, op.timeout);
 	} else {
-		d->watchdogs_used &= ~(1 << (op.id - 1));
-		timer_stop(&d->watchdog[op.id - 1]);
+		d->watchdog[op.id - 1].domain = NULL;
+		timer_stop(&d->watchdog[op.id - 1].timer);
 	}
 	return 0;
 }

@@ -83,16 +83,10 @@ static __attribute__((noinline)) long set_singleshot(struct vcpu *v, u64 arg)
 
 	if (unlikely(v != current))
 		return -EINVAL;
-	if (unlikely(!guest_address_ok(arg)))
+	if (get_guest_u64(&timeout, arg))
 		return -EFAULT;
-	user_access_begin();
-	raw_get_u64(timeout, arg, fault);
-	user_access_end();
 	timer_set(&v->singleshot, timeout);
 	return 0;
-fault:
-	user_access_end();
-	return -EFAULT;
 }
 
 static long stop_singleshot(struct vcpu *v)
@@ -127,20 +121,15 @@ long do_set_timer_op(u64 timeout, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v
 
 /* --- a vCPU's first state ------------------------------------------------------------------------------------- */
 
-static bool canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
-
 static bool addresses_ok(const struct vcpu_guest_context *c)
 {
 	for (int i = 0; i < 256; i++)
-		if (!canonical(c->trap_ctxt[i].address))
+		if (!address_canonical(c->trap_ctxt[i].address))
 			return false;
-	return canonical(c->user_regs.rip) && canonical(c->user_regs.rsp) && canonical(c->kernel_sp) &&
-	       (!c->ldt_ents || canonical(c->ldt_base)) && canonical(c->event_callback_eip) &&
-	       canonical(c->failsafe_callback_eip) && canonical(c->syscall_callback_eip) &&
-	       canonical(c->fs_base) && canonical(c->gs_base_kernel) && canonical(c->gs_base_user);
+	return address_canonical(c->user_regs.rip) && address_canonical(c->user_regs.rsp) && address_canonical(c->kernel_sp) &&
+	       (!c->ldt_ents || address_canonical(c->ldt_base)) && address_canonical(c->event_callback_eip) &&
+	       address_canonical(c->failsafe_callback_eip) && address_canonical(c->syscall_callback_eip) &&
+	       address_canonical(c->fs_base) && address_canonical(c->gs_base_kernel) && address_canonical(c->gs_base_user);
 }
 
 static bool context_ok(const struct vcpu_guest_context *c)

@@ -135,7 +135,7 @@ static bool take_sib(struct cursor *c, struct insn *i, unsigned mod, unsigned *d
 	return true;
 }
 
-static bool take_modrm(struct cursor *c, struct insn *i, bool code64)
+static bool take_modrm(struct cursor *c, struct insn *i, bool code64, bool is_register)
 {
 	unsigned mod, displacement;
 
@@ -146,7 +146,7 @@ static bool take_modrm(struct cursor *c, struct insn *i, bool code64)
 	mod = i->modrm >> 6;
 	i->reg = (i->modrm >> 3 & 7) | (i->rex & 4) << 1;
 	i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
-	if (mod == 3)
+	if (mod == 3 || is_register)
 		return true;
 	i->memory = true;
 	displacement = mod == 1 ? 1 : mod == 2 ? 4 : 0;
@@ -168,16 +168,8 @@ static int take_operands(struct cursor *c, struct insn *i, bool code64, unsigned
 	s64 value;
 
 	if (form & MODRM) {
-		if (form & REGISTER) {
-			if (c->next == c->end)
-				return c->out;
-			i->has_modrm = true;
-			i->modrm = *c->next++;
-			i->reg = (i->modrm >> 3 & 7) | (i->rex & 4) << 1;
-			i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
-		} else if (!take_modrm(c, i, code64)) {
+		if (!take_modrm(c, i, code64, form & REGISTER))
 			return c->out;
-		}
 		if (i->memory && i->address_size == 2)
 			return INSN_UNKNOWN;
 	}

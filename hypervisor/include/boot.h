@@ -62,8 +62,6 @@ struct acpi_info {
 	u16 pm1a_control, pm1b_control;
 	u8 s5_type_a, s5_type_b;
 	bool can_power_off;
-	u8 reset_space, reset_value;	/* space: 0xff none, 0 memory, 1 I/O */
-	u64 reset_address;
 };
 extern struct acpi_info acpi;
 

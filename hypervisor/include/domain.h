@@ -23,8 +23,10 @@ struct domain {
 	u8 shutdown_reason;
 	bool is_shut_down;
 	bool shutdown_code_fixed;	/* shutdown_reason was given in advance */
-	struct timer watchdog[2];
-	u8 watchdogs_used;	/* bit per watchdog */
+	struct watchdog {
+		struct timer timer;
+		struct domain *domain;	/* NULL: not in use */
+	} watchdog[2];
 	u64 vm_assist;		/* bit n: VMASST_TYPE_n */
 	u8 handle[16];
 

@@ -91,11 +91,11 @@ static inline void free_page(void *p) { free_pages(p, 0); }
  * 2^order frames for a domain: zeroed, one general reference each (FRAME_ALLOCATED), on its list, counted against
  * max_pages. Machine addresses below 2^bits if bits != 0. INVALID_MFN: no memory, or over the maximum.
  */
-mfn_t alloc_domain_frames(struct domain *d, int order, int bits);
-/* The same without zeroing: for domain 0's first memory, which held nobody's secrets. */
-mfn_t alloc_boot_frames(struct domain *d, int order);
-/* The same, zeroed, maximum or not: the caller gives as many back. */
-mfn_t alloc_exchange_frames(struct domain *d, int order, int bits);
+enum {
+	ALLOC_NOT_ZEROED = 1 << 0,	/* domain 0's first memory, which held nobody's secrets */
+	ALLOC_IN_EXCHANGE = 1 << 1,	/* maximum or not: the caller gives as many back */
+};
+mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how);
 /* The domain gives a frame up; it is freed when the last reference goes. False: not its, or given up before. */
 bool release_domain_frame(struct domain *d, mfn_t mfn);
 

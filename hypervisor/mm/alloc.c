@@ -31,34 +31,43 @@ static int zone_of(mfn_t mfn)
 	return 63 - __builtin_clzll(mfn);
 }
 
-static void block_insert(mfn_t mfn, int order)
+/* Lists of free blocks, and of a domain's frames: *head names the first. */
+static void list_insert(u32 *head, mfn_t mfn)
 {
-	u32 *head = &free_list[zone_of(mfn)][order];
 	struct frame *f = mfn_to_frame(mfn);
 
-	f->count_owner = (u64)(FRAME_FREE | order) << 48;
 	f->next = *head;
 	f->prev = 0;
 	if (*head)
 		mfn_to_frame(*head)->prev = mfn;
 	*head = mfn;
-	free_orders[zone_of(mfn)] |= 1u << order;
 }
 
-static void block_remove(mfn_t mfn, int order)
+static void list_remove(u32 *head, struct frame *f)
 {
-	u32 *head = &free_list[zone_of(mfn)][order];
-	struct frame *f = mfn_to_frame(mfn);
-
 	if (f->next)
 		mfn_to_frame(f->next)->prev = f->prev;
 	if (f->prev)
 		mfn_to_frame(f->prev)->next = f->next;
 	else
 		*head = f->next;
+}
+
+static void block_insert(mfn_t mfn, int order)
+{
+	mfn_to_frame(mfn)->count_owner = (u64)(FRAME_FREE | order) << 48;
+	list_insert(&free_list[zone_of(mfn)][order], mfn);
+	free_orders[zone_of(mfn)] |= 1u << order;
+}
+
+static void block_remove(mfn_t mfn, int order)
+{
+	u32 *head = &free_list[zone_of(mfn)][order];
+
+	list_remove(head, mfn_to_frame(mfn));
 	if (!*head)
 		free_orders[zone_of(mfn)] &= ~(1u << order);
-	f->count_owner = 0;
+	mfn_to_frame(mfn)->count_owner = 0;
 }
 
 /* Gives a block back, joined with its buddy for as long as that is free and whole. */
@@ -212,58 +221,25 @@ static bool count_pages(struct domain *d, u64 n, bool limited)
 	return ok;
 }
 
-static void uncount_pages(struct domain *d, u64 n)
+mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how)
 {
-	spin_lock(&d->page_lock);
-	d->pages -= n;
-	spin_unlock(&d->page_lock);
-}
-
-static mfn_t take_for(struct domain *d, int order, int bits, bool limited)
-{
+	u64 pages = 1ul << order;
 	mfn_t mfn;
 
-	if (order > MAX_ORDER || !count_pages(d, 1ul << order, limited))
+	if (order > MAX_ORDER || !count_pages(d, pages, !(how & ALLOC_IN_EXCHANGE)))
 		return INVALID_MFN;
 	mfn = block_take(order, bits);
-	if (mfn == INVALID_MFN)
-		uncount_pages(d, 1ul << order);
-	else
-		forget_translations(mfn, order);
-	return mfn;
-}
-
-static mfn_t take_zeroed_for(struct domain *d, int order, int bits, bool limited)
-{
-	mfn_t mfn = take_for(d, order, bits, limited);
-
-	if (mfn == INVALID_MFN)
-		return mfn;
-	for (mfn_t m = mfn; m < mfn + (1ul << order); m++) {
+	if (mfn == INVALID_MFN) {
+		count_pages(d, -pages, false);
+		return INVALID_MFN;
+	}
+	forget_translations(mfn, order);
+	for (mfn_t m = mfn; !(how & ALLOC_NOT_ZEROED) && m < mfn + pages; m++) {
 		memset(mfn_to_virt(m), 0, PAGE_SIZE);
 		if (m % 32 == 31)
 			preempt_point();
 	}
 	assign(d, mfn, order);
-	return mfn;
-}
-
-mfn_t alloc_domain_frames(struct domain *d, int order, int bits)
-{
-	return take_zeroed_for(d, order, bits, true);
-}
-
-mfn_t alloc_exchange_frames(struct domain *d, int order, int bits)
-{
-	return take_zeroed_for(d, order, bits, false);
-}
-
-mfn_t alloc_boot_frames(struct domain *d, int order)
-{
-	mfn_t mfn = take_for(d, order, 0, true);
-
-	if (mfn != INVALID_MFN)
-		assign(d, mfn, order);
 	return mfn;
 }
 
@@ -280,27 +256,20 @@ bool release_domain_frame(struct domain *d, mfn_t mfn)
 	return flags & FRAME_ALLOCATED;
 }
 
-static void unlist(struct domain *d, struct frame *f)
-{
-	spin_lock(&d->page_lock);
-	if (f->next)
-		mfn_to_frame(f->next)->prev = f->prev;
-	if (f->prev)
-		mfn_to_frame(f->prev)->next = f->next;
-	else
-		d->page_list = f->next;
-	d->pages--;
-	spin_unlock(&d->page_lock);
-}
-
 /* Nobody refers to it any more, so nobody else is here with it. */
 void frame_freed(mfn_t mfn)
 {
 	struct frame *f = mfn_to_frame(mfn);
+	struct domain *d;
 
 	assert(!(f->type & (TYPE_COUNT | TYPE_PINNED)));
-	if (!(f->flags & FRAME_SHARED))
-		unlist(domain_find(f->owner), f);
+	if (!(f->flags & FRAME_SHARED)) {
+		d = domain_find(f->owner);
+		spin_lock(&d->page_lock);
+		list_remove(&d->page_list, f);
+		d->pages--;
+		spin_unlock(&d->page_lock);
+	}
 	m2p_set(mfn, INVALID_PFN);
 	f->count_owner = 0;
 	f->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);

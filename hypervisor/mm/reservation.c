@@ -56,7 +56,7 @@ static void set_pfns(mfn_t mfn, u64 pfn, int order)
 
 static bool increase_one(struct extents *e, u64 at)
 {
-	mfn_t mfn = alloc_domain_frames(e->d, e->order, e->bits);
+	mfn_t mfn = alloc_domain_frames(e->d, e->order, e->bits, 0);
 
 	if (mfn == INVALID_MFN)
 		return false;
@@ -71,7 +71,7 @@ static bool populate_one(struct extents *e, u64 at)
 
 	if (get_guest_u64(&pfn, at))
 		return false;
-	mfn = alloc_domain_frames(e->d, e->order, e->bits);
+	mfn = alloc_domain_frames(e->d, e->order, e->bits, 0);
 	if (mfn == INVALID_MFN)
 		return false;
 	set_pfns(mfn, pfn, e->order);
@@ -169,7 +169,7 @@ static int exchange_chunk(struct exchange *x, u64 chunk, mfn_t *start)
 	int rc;
 
 	for (i = 0; i < n; i++) {
-		start[i] = alloc_exchange_frames(d, x->out.order, x->out.bits);
+		start[i] = alloc_domain_frames(d, x->out.order, x->out.bits, ALLOC_IN_EXCHANGE);
 		if (start[i] == INVALID_MFN) {
 			release_extents(d, start, i, x->out.order);
 			return -ENOMEM;
