@@ -501,17 +501,7 @@ static __attribute__((noinline)) bool emulate_decoded(struct vcpu *v)
 /* Reads eight bytes of flat 64-bit code. */
 static inline bool fetch_word(const struct cpu_user_regs *r, u64 *word)
 {
-	u64 rip = r->rip;
-
-	if (unlikely(r->cs != FLAT_KERNEL_CS64 || !guest_address_ok(rip)))
-		return false;
-	user_access_begin();
-	raw_get_u64(*word, rip, fault);
-	user_access_end();
-	return true;
-fault:
-	user_access_end();
-	return false;
+	return likely(r->cs == FLAT_KERNEL_CS64) && !get_guest_u64(word, r->rip);
 }
 
 /* What the first byte of an instruction says. */
@@ -602,18 +592,35 @@ void emulate_int(struct vcpu *v, u64 error_code)
 #define FORCED_CPUID 0xa20f6e65780b0full
 #define FORCED_LENGTH 7
 
-void emulate_ud(struct vcpu *v)
+/* The eight bytes reach into a page that is not there. */
+static __attribute__((noinline)) void emulate_ud_at_page_end(struct vcpu *v)
 {
 	u8 bytes[INSN_MAX + 1];
+	u64 forced = FORCED_CPUID;
+
+	if (guest_fetch(v->regs.rip, bytes) == FORCED_LENGTH && !memcmp(bytes, &forced, FORCED_LENGTH))
+		insn_cpuid(v, FORCED_LENGTH);
+	else
+		bounce_plain(v, VECTOR_UD);
+}
+
+/*
+ * The address is not checked: the CPU has just fetched from it for the guest. (In 32-bit code with a segment
+ * base it is another one, but below 4 GiB, where nothing is the hypervisor's.)
+ */
+void emulate_ud(struct vcpu *v)
+{
 	u64 word;
 
-	if (guest_fetch(v->regs.rip, bytes) < FORCED_LENGTH)
-		goto refused;
-	memcpy(&word, bytes, sizeof(word));
-	if (word << 8 != FORCED_CPUID << 8)
-		goto refused;
-	insn_cpuid(v, FORCED_LENGTH);
+	user_access_begin();
+	raw_get_u64(word, v->regs.rip, fault);
+	user_access_end();
+	if (unlikely(word << 8 == FORCED_CPUID << 8))
+		insn_cpuid(v, FORCED_LENGTH);
+	else
+		bounce_plain(v, VECTOR_UD);
 	return;
-refused:
-	bounce_plain(v, VECTOR_UD);
+fault:
+	user_access_end();
+	emulate_ud_at_page_end(v);
 }

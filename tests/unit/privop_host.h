@@ -56,6 +56,7 @@ static inline int copy_to_guest(u64 to, const void *from, size_t bytes)
 	return 0;
 }
 
+static inline int get_guest_u64(u64 *x, u64 address) { return copy_from_guest(x, address, sizeof(*x)); }
 static inline void user_access_begin(void) { }
 static inline void user_access_end(void) { }
 static bool read_word(u64 address, u64 *x);
