@@ -153,20 +153,14 @@ bool fpu_set_xcr0(struct vcpu *v, u64 xcr0)
 /* Bits of MXCSR that the CPU does not have make FXRSTOR fault. */
 static u32 mxcsr_mask(void)
 {
-	static u32 mask;
+	static struct fxsave probe __attribute__((aligned(16)));
 
-	if (!mask) {
-		struct fxsave *probe = alloc_page();
-
-		if (!probe)
-			return INITIAL_MXCSR;
+	if (!probe.fcw) {
 		clts();
-		asm volatile("fxsave64 (%0)" :: "r"(probe) : "memory");
+		asm volatile("fxsave64 %0" : "=m"(probe));
 		set_ts();
-		mask = probe->mxcsr_mask ? probe->mxcsr_mask : DEFAULT_MXCSR_MASK;
-		free_page(probe);
 	}
-	return mask;
+	return probe.mxcsr_mask ? probe.mxcsr_mask : DEFAULT_MXCSR_MASK;
 }
 
 void fpu_load_context(struct vcpu *v, const void *fxsave)

@@ -3,13 +3,16 @@
  * The console: COM1. Output waits for the FIFO and fills it at once. Input comes by interrupt
  * into a ring that domain 0 reads; Ctrl-a three times turns it over to the debug keys, and back.
  */
+#include <abi/console.h>
 #include <abi/xen.h>
 #include <asm.h>
 #include <boot.h>
 #include <console.h>
 #include <domain.h>
 #include <evtchn.h>
+#include <hypercall.h>
 #include <spinlock.h>
+#include <uaccess.h>
 
 #define COM1 0x3f8
 enum { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4, UART_LSR = 5 };
@@ -18,6 +21,7 @@ enum { LSR_INPUT = 0x01, LSR_FIFO_EMPTY = 0x20 };
 #define UART_PATIENCE 1000000	/* looks at a FIFO that does not empty; then the text is dropped */
 #define INPUT_SIZE 256
 #define CTRL_A 1
+#define CHUNK 128	/* of a guest's text, copied at once */
 
 static struct spinlock console_lock;	/* held while a whole message goes out */
 static bool present;
@@ -134,13 +138,61 @@ void console_interrupt(void)
 		send_guest_virq(dom0, VIRQ_CONSOLE);
 }
 
-int console_read(char *to, size_t length)
+static int take_input(char *to, u32 length)
 {
-	int n = 0;
+	u32 n = 0;
 
 	spin_lock(&input_lock);
-	while ((size_t)n < length && input_tail != input_head)
+	while (n < length && input_tail != input_head)
 		to[n++] = input[input_tail++ % INPUT_SIZE];
 	spin_unlock(&input_lock);
 	return n;
+}
+
+/* --- console_io: bytes out, and in what has come without waiting --------------------------------------------- */
+
+static long write_out(u64 buffer, u32 bytes)
+{
+	char chunk[CHUNK];
+	u32 n;
+
+	for (; bytes; bytes -= n, buffer += n) {
+		n = min(bytes, (u32)CHUNK);
+		if (copy_from_guest(chunk, buffer, n))
+			return -EFAULT;
+		console_write(chunk, n);
+		preempt_point();
+	}
+	return 0;
+}
+
+static long read_in(u64 buffer, u32 bytes)
+{
+	char chunk[CHUNK];
+	u32 done = 0;
+	int n;
+
+	while (done < bytes && (n = take_input(chunk, min(bytes - done, (u32)CHUNK))) > 0) {
+		if (copy_to_guest(buffer + done, chunk, n))
+			return -EFAULT;
+		done += n;
+		preempt_point();
+	}
+	return done;
+}
+
+long do_console_io(u64 command, u64 bytes, u64 buffer, u64 a4, u64 a5, struct vcpu *v)
+{
+	if (!v->domain->privileged)
+		return -EPERM;
+	switch ((u32)command) {
+	case CONSOLEIO_write:
+		return write_out(buffer, bytes);
+	case CONSOLEIO_read:
+		if ((u32)bytes >> 31)
+			return -E2BIG;
+		return read_in(buffer, bytes);
+	default:
+		return -ENOSYS;
+	}
 }

@@ -14,7 +14,6 @@ void console_configure(void);				/* as console= says; from now on it interrupts 
 void console_interrupt(void);				/* COM1 has input */
 void console_break_lock(void);				/* for a panic: the holder is never coming back */
 void console_write(const char *text, size_t length);	/* raw bytes (a guest's output) */
-int console_read(char *to, size_t length);		/* input that waits for domain 0 */
 
 void printk_at(unsigned level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) printk_at(LOG_ERROR, __VA_ARGS__)

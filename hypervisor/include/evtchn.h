@@ -58,7 +58,6 @@ static inline struct evtchn *evtchn_lookup(struct evtchn_table *t, u32 port)
 }
 
 int evtchn_init(struct domain *d);	/* 0 or -ENOMEM; shared_info is there */
-void evtchn_destroy(struct domain *d);	/* closes all ports; peers see theirs unbound */
 
 /* Virtual interrupts; nothing happens if the guest has not bound them. From any context that holds no evtchn lock. */
 void send_guest_virq(struct domain *d, int virq);	/* per-domain ones */

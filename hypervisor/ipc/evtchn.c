@@ -537,7 +537,7 @@ static long bind_vcpu(struct domain *d, u64 arg)
 }
 
 /* A port that another vCPU opens meanwhile may survive; then the FIFO ABI stays, too. */
-static void close_all(struct domain *d, bool preemptible)
+static void close_all(struct domain *d)
 {
 	struct evtchn_table *t = d->evtchn;
 	bool open = false;
@@ -545,7 +545,7 @@ static void close_all(struct domain *d, bool preemptible)
 	for (u32 port = 1; port < t->ports; port++) {
 		if (evtchn_at(t, port)->state != EVTCHNSTAT_closed)
 			close_port(d, port);
-		if (preemptible && port % EVTCHNS_PER_BUCKET == 0)
+		if (port % EVTCHNS_PER_BUCKET == 0)
 			preempt_point();
 	}
 	spin_lock(&t->lock);
@@ -565,7 +565,7 @@ static __attribute__((noinline)) long reset(struct vcpu *v, u64 arg)
 		return -EFAULT;
 	if (op.dom != DOMID_SELF && !(d = other_domain(v, op.dom)))
 		return domain_refused(op.dom);
-	close_all(d, true);
+	close_all(d);
 	return 0;
 }
 
@@ -703,17 +703,4 @@ int evtchn_init(struct domain *d)
 	}
 	d->evtchn = t;
 	return 0;
-}
-
-void evtchn_destroy(struct domain *d)
-{
-	struct evtchn_table *t = d->evtchn;
-
-	close_all(d, false);
-	for (size_t i = 0; i < EVTCHN_BUCKETS && t->bucket[i]; i++)
-		free_page(t->bucket[i]);
-	if (t->fifo_spare)
-		free_page(t->fifo_spare);
-	free_page(t);
-	d->evtchn = NULL;
 }
