@@ -8,7 +8,6 @@
 
 #define XENPF_settime32 17
 #define XENPF_get_cpuinfo 55
-#define XENPF_get_cpu_version 48
 #define XENPF_settime64 62
 
 /* xenpf_pcpuinfo.flags */
@@ -42,16 +41,6 @@ struct xenpf_pcpuinfo {
 	uint32_t acpi_id;	/* 0x10 OUT */
 };
 
-/* 32 bytes. */
-struct xenpf_pcpu_version {
-	uint32_t xen_cpuid;	/* 0x00 IN: processor */
-	uint32_t max_present;	/* 0x04 OUT: highest processor that may be asked for */
-	char vendor_id[12];	/* 0x08 OUT */
-	uint32_t family;	/* 0x14 OUT */
-	uint32_t model;		/* 0x18 OUT */
-	uint32_t stepping;	/* 0x1c OUT */
-};
-
 /* 136 bytes. */
 struct xen_platform_op {
 	uint32_t cmd;			/* 0x00 IN: XENPF_* */
@@ -60,7 +49,6 @@ struct xen_platform_op {
 		struct xenpf_settime32 settime32;	/* 0x08 */
 		struct xenpf_settime64 settime64;	/* 0x08 */
 		struct xenpf_pcpuinfo pcpu_info;	/* 0x08 */
-		struct xenpf_pcpu_version pcpu_version;	/* 0x08 */
 		uint8_t pad[128];			/* 0x08 */
 	} u;				/* 0x08 */
 };
