@@ -16,7 +16,6 @@ void offsets(void)
 	V(kernel_mode);
 	DEFINE(V_hypercalls, (long)offsetof(struct vcpu, counters[EXIT_HYPERCALL]) - (long)offsetof(struct vcpu, regs));
 	DEFINE(VCPU_REGS, offsetof(struct vcpu, regs));
-	DEFINE(VCPU_SAVED_RSP, offsetof(struct vcpu, saved_rsp));
 	REG(r15); REG(r14); REG(r13); REG(r12); REG(rbp); REG(rbx); REG(r11); REG(r10); REG(r9); REG(r8);
 	REG(rax); REG(rcx); REG(rdx); REG(rsi); REG(rdi); REG(error_code); REG(rip); REG(cs); REG(rflags); REG(rsp); REG(ss);
 	DEFINE(WINDOW_ENTRY_FRAME, CPU_WINDOW_STRUCT * PAGE_SIZE + offsetof(struct cpu, entry_frame));

@@ -22,8 +22,6 @@
 #include <uaccess.h>
 
 #define FLAGS_CLEARED_ON_ENTRY (FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_AC | FLAGS_VM)
-enum { VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_INT80 = 0x80 };
-
 static inline void load_root(struct vcpu *v, struct cpu *c, maddr_t root)
 {
 	if (root != c->cr3) {

@@ -303,10 +303,8 @@ in_hypervisor:
 	mov	%rsp, %rdi
 	call	trap_in_hypervisor
 	test	%rax, %rax
-	jnz	1f
-	POP_ALL
-	iretq
-1:	mov	%rax, %rsp
+	jz	return_to_hypervisor
+	mov	%rax, %rsp
 	jmp	full_slow_exit
 
 /*
@@ -352,8 +350,7 @@ entry_vector_\vector:
 	CLAC
 	mov	%rsp, %rdi
 	call	\handler
-	POP_ALL
-	iretq
+	jmp	return_to_hypervisor
 	.endm
 
 	IST_EXCEPTION 2, trap_nmi
@@ -383,6 +380,7 @@ interrupt:
 	cld
 	mov	R_error_code(%rsp), %edi
 	call	interrupt_in_hypervisor
+return_to_hypervisor:	/* or wherever an NMI came from */
 	POP_ALL
 	iretq
 

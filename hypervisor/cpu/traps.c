@@ -15,12 +15,6 @@
 #include <string.h>
 #include <uaccess.h>
 
-enum {
-	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14,
-};
-
-enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4 };
-
 /* --- from a guest ---------------------------------------------------------------------------------- */
 
 void trap_plain(struct vcpu *v, int vector)

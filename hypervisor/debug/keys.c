@@ -38,7 +38,7 @@ static void key_domains(void)
 {
 	for (struct domain *d = domains; d; d = d->next) {
 		log_error("domain %d: %lu pages of at most %lu%s", d->id, d->pages, d->max_pages,
-			  d->is_shut_down ? ", shut down" : d->dying ? ", dying" : "");
+			  d->is_shut_down ? ", shut down" : "");
 		for (int i = 0; i < d->vcpu_count; i++) {
 			struct vcpu *v = d->vcpu[i];
 

@@ -20,7 +20,7 @@
 
 static bool runnable(const struct vcpu *v)
 {
-	return v->online && !v->blocked && !v->pause_count && !v->domain->is_shut_down;
+	return v->online && !v->blocked && !v->domain->is_shut_down;
 }
 
 /* --- the queue ------------------------------------------------------------------------------------------- */

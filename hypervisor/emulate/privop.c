@@ -18,8 +18,6 @@
 #include <uaccess.h>
 #include <vcpu.h>
 
-enum { VECTOR_DB = 1, VECTOR_UD = 6 };
-enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
 enum { ERROR_EXTERNAL = 1, ERROR_IDT = 2 };
 
 #define GUEST_CR0 0x80050033ul	/* as every guest sees it; TS comes on top */

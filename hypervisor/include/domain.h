@@ -19,7 +19,6 @@ struct grant_table;	/* ipc/grant.c */
 struct domain {
 	domid_t id;
 	bool privileged;	/* domain 0 */
-	bool dying;
 	u8 shutdown_reason;
 	bool is_shut_down;
 	bool shutdown_code_fixed;	/* shutdown_reason was given in advance */

@@ -6,6 +6,11 @@
 #include <cpu.h>
 #include <vcpu.h>
 
+enum {	/* exceptions */
+	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_INT80 = 0x80,
+};
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };	/* a page fault's error code */
+
 /* --- cpu/entry.S ------------------------------------------------------------------------------ */
 extern const u64 entry_points[256];
 extern const char iret_partial[], iret_full[], vcpu_first_run[];

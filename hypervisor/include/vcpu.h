@@ -27,7 +27,7 @@ struct cpu;
 
 /* Reasons to take the slow way back to the guest. */
 enum {
-	WORK_SCHEDULE = 1 << 0,	/* another vCPU may have to run: preempted, yielding, blocked, paused, dying */
+	WORK_SCHEDULE = 1 << 0,	/* another vCPU may have to run: preempted, yielding, blocked, shut down */
 	WORK_NMI = 1 << 1,	/* an NMI waits for delivery */
 	WORK_FAILSAFE = 1 << 2,	/* a segment register could not be loaded: the failsafe callback is due */
 };
@@ -96,7 +96,6 @@ struct vcpu {
 	u8 runstate;		/* RUN_* */
 	bool claimed, initialised, online;	/* VCPUOP_initialise begun, done; VCPUOP_up */
 	bool blocked;		/* SCHEDOP_block or _poll: wait for an event */
-	int pause_count;	/* [a] */
 	mfn_t info_mfn;		/* registered vcpu_info's frame, or INVALID_MFN */
 	u64 runstate_entry, runstate_time[4];
 	u64 runstate_area, time_area;	/* guest addresses of registered areas, 0: none */
