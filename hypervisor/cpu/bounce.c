@@ -22,6 +22,7 @@
 #include <uaccess.h>
 
 #define FLAGS_CLEARED_ON_ENTRY (FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_AC | FLAGS_VM)
+
 static inline void load_root(struct vcpu *v, struct cpu *c, maddr_t root)
 {
 	if (root != c->cr3) {
