@@ -239,25 +239,6 @@ int mmu_switch_kernel_l4(struct vcpu *v, mfn_t l4);
 int mmu_install_user_l4(struct vcpu *v, mfn_t l4);	/* l4 0: none */
 void flush_domain_tlb(struct domain *d);	/* on every CPU that may run it */
 
-/*
- * For grant mappings: where an L1 entry is, named by the address that it maps in the running vCPU's kernel tables, or by its
- * own machine address.
- */
-struct l1e_place {
-	u64 address;
-	bool is_machine;
-};
-
-/*
- * Puts `pte`, a complete entry whose references the caller has taken, in place of what is there, and drops that. -EINVAL: no
- * L1 table of d there.
- */
-int mmu_give_l1e(struct domain *d, struct l1e_place at, u64 pte);
-/*
- * Takes the entry away if it maps `mfn`, writable or not as said, and puts `instead` (0, or a complete entry with references) in its
- * place; the old entry's references are the caller's to drop. -EINVAL: no L1 table of d there; -ENOENT: another entry.
- */
-int mmu_take_l1e(struct domain *d, struct l1e_place at, mfn_t mfn, bool writable, u64 instead);
 /* A copy of the entry that maps va in d's kernel tables of v; 0: none. */
 u64 mmu_read_l1e(struct vcpu *v, u64 va);
 

@@ -65,6 +65,8 @@ static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 	(x) = word_; \
 })
 
+#define raw_put_u16(x, address, label) \
+	asm goto("1: movw %0, (%1)\n" EXTABLE("1b", "%l2") : : "r"((u16)(x)), "r"(address) : "memory" : label)
 #define raw_put_u32(x, address, label) \
 	asm goto("1: movl %0, (%1)\n" EXTABLE("1b", "%l2") : : "er"((u32)(x)), "r"(address) : "memory" : label)
 

@@ -105,46 +105,6 @@ fault:
 	return 0;
 }
 
-/* --- for grant mappings --------------------------------------------------------------------------------------- */
-
-static u64 *place_l1e(struct domain *d, struct l1e_place at)
-{
-	if (!at.is_machine)
-		return find_l1e(d, at.address);
-	if (at.address & 7 || at.address >> PAGE_SHIFT >= max_mfn || !is_l1_of(d, at.address >> PAGE_SHIFT))
-		return NULL;
-	return maddr_to_virt(at.address);
-}
-
-int mmu_give_l1e(struct domain *d, struct l1e_place at, u64 pte)
-{
-	u64 *place;
-
-	spin_lock(&d->l1_lock);
-	place = place_l1e(d, at);
-	if (place)
-		drop_l1e(d, exchange_entry(place, pte, false));
-	spin_unlock(&d->l1_lock);
-	return place ? 0 : -EINVAL;
-}
-
-int mmu_take_l1e(struct domain *d, struct l1e_place at, mfn_t mfn, bool writable, u64 instead)
-{
-	u64 *place, old;
-	int rc = -EINVAL;
-
-	spin_lock(&d->l1_lock);
-	place = place_l1e(d, at);
-	if (place) {
-		old = READ_ONCE(*place);
-		do {	/* the hardware may set A and D meanwhile */
-			rc = old & PTE_PRESENT && pte_mfn(old) == mfn && !!(old & PTE_RW) == writable ? 0 : -ENOENT;
-		} while (!rc && !cas64(place, &old, instead));
-	}
-	spin_unlock(&d->l1_lock);
-	return rc;
-}
-
 /* --- whose tables, whose frames ----------------------------------------------------------------------------- */
 
 void flush_domain_tlb(struct domain *d)
