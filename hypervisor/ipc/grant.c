@@ -23,8 +23,8 @@
 #include <asm.h>
 #include <cpu.h>
 #include <grant.h>
+#include <grant_pte.h>
 #include <hypercall.h>
-#include <pte.h>
 #include <string.h>
 #include <uaccess.h>
 
@@ -310,61 +310,6 @@ static inline u8 handle_seize(struct grant_table *t, u32 handle)
 	return flags;
 }
 
-/* --- page-table entries ------------------------------------------------------------------------------------------- */
-
-/* Under l1_lock: the entry that maps an address, or with MAP_PTE that at a machine address. NULL: not in an L1 table of d's. */
-static inline u64 *l1e_at(struct domain *d, u64 address, u32 flags)
-{
-	if (likely(!(flags & MAP_PTE)))
-		return find_l1e(d, address);
-	if (address & 7 || address >> PAGE_SHIFT >= max_mfn || !is_l1_of(d, address >> PAGE_SHIFT))
-		return NULL;
-	return maddr_to_virt(address);
-}
-
-/* Puts in place an entry whose references the caller has taken; drops what was there. False: no such place. */
-static inline bool install_l1e(struct domain *d, u64 address, u32 flags, u64 pte)
-{
-	u64 *place, old = 0;
-
-	spin_lock(&d->l1_lock);
-	place = l1e_at(d, address, flags);
-	if (likely(place))
-		old = __atomic_exchange_n(place, pte, __ATOMIC_SEQ_CST);
-	if (unlikely(old & PTE_PRESENT))
-		put_l1e(d, old);
-	spin_unlock(&d->l1_lock);
-	return place;
-}
-
-/*
- * Takes away the entry that a mapping stands for; its references are then the caller's to drop. With replace_with, the entry
- * that maps that address moves to its place. False: not that entry, or nothing to replace it.
- */
-static inline bool remove_l1e(struct domain *d, u64 address, u32 flags, mfn_t mfn, u64 replace_with)
-{
-	u64 *place, *source = NULL, old, instead = 0;
-	bool found = false;
-
-	spin_lock(&d->l1_lock);
-	place = l1e_at(d, address, flags);
-	if (likely(place)) {
-		old = READ_ONCE(*place);
-		found = old & PTE_PRESENT && pte_mfn(old) == mfn && !(old & PTE_RW) == !!(flags & MAP_READONLY);
-	}
-	if (unlikely(replace_with)) {
-		source = find_l1e(d, replace_with);
-		found = found && source && source != place && READ_ONCE(*source) & PTE_PRESENT;
-	}
-	if (likely(found)) {
-		if (unlikely(source))
-			instead = __atomic_exchange_n(source, 0, __ATOMIC_SEQ_CST);
-		__atomic_store_n(place, instead, __ATOMIC_SEQ_CST);
-	}
-	spin_unlock(&d->l1_lock);
-	return found;
-}
-
 /* --- map ---------------------------------------------------------------------------------------------------------- */
 
 static inline u64 pte_for(mfn_t mfn, u32 flags)
@@ -382,7 +327,7 @@ static inline __attribute__((always_inline)) int map_host(struct domain *d, stru
 {
 	int status = get_granted(mfn, rd->id, flags & MAP_READONLY);
 
-	if (unlikely(status) || likely(install_l1e(d, address, flags, pte_for(mfn, flags))))
+	if (unlikely(status) || likely(give_l1e(d, address, flags & MAP_PTE, pte_for(mfn, flags))))
 		return status;
 	put_granted(mfn, flags & MAP_READONLY);
 	return GNTST_general_error;
@@ -497,7 +442,7 @@ static inline int unmap_begin(struct domain *d, struct unmapping *u, u64 address
 	if (unlikely(device && (u->flags & MAP_DEVICE)) && device != m->mfn << PAGE_SHIFT)
 		return GNTST_bad_dev_addr;
 	if (likely(address && (u->flags & MAP_HOST))) {
-		if (unlikely(!remove_l1e(d, address, u->flags, m->mfn, replace_with)))
+		if (unlikely(!take_l1e(d, address, u->flags & MAP_PTE, m->mfn, !(u->flags & MAP_READONLY), replace_with)))
 			return GNTST_general_error;
 		u->ended = MAP_HOST;
 		u->flush = (u->flags & MAP_PTE) || replace_with || d->vcpu_count > 1;

@@ -5,6 +5,7 @@
  * each of which the model (mm_model.h) recounts everything.
  */
 #include "mm_model.h"
+#include <grant_pte.h>
 
 /* --- setting up ---------------------------------------------------------------------------------------------------------- */
 
@@ -884,12 +885,12 @@ static void random_grant(struct vcpu *v)
 {
 	struct domain *other = &host_domain[!v->domain->id];
 	mfn_t m = rnd_frame(other, 0);
-	struct l1e_place at = { rnd_va(), false };
+	u64 at = rnd_va();
 	bool writable = rnd(2);
 	u64 pte = l1_adjust(m << 12 | PTE_PRESENT | (writable ? PTE_RW : 0));
 
 	if (rnd(2) || role(m)) {
-		if (m < FIRST_HOLE && granted[m] && !mmu_take_l1e(v->domain, at, m, writable, 0)) {
+		if (m < FIRST_HOLE && granted[m] && take_l1e(v->domain, at, false, m, writable, 0)) {
 			if (writable)
 				put_writable(m);
 			put_frame(m);
@@ -903,7 +904,7 @@ static void random_grant(struct vcpu *v)
 		return;
 	}
 	granted[m] = true;
-	if (mmu_give_l1e(v->domain, at, pte)) {
+	if (!give_l1e(v->domain, at, false, pte)) {
 		if (writable)
 			put_writable(m);
 		put_frame(m);
