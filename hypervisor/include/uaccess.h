@@ -66,9 +66,9 @@ static inline void user_access_end(void) { asm volatile(CLAC ::: "memory"); }
 })
 
 #define raw_put_u16(x, address, label) \
-	asm goto("1: movw %0, (%1)\n" EXTABLE("1b", "%l2") : : "r"((u16)(x)), "r"(address) : "memory" : label)
+	asm goto("1: movw %0, %1\n" EXTABLE("1b", "%l2") : : "r"((u16)(x)), "m"(*(u16 *)(address)) : "memory" : label)
 #define raw_put_u32(x, address, label) \
-	asm goto("1: movl %0, (%1)\n" EXTABLE("1b", "%l2") : : "er"((u32)(x)), "r"(address) : "memory" : label)
+	asm goto("1: movl %0, %1\n" EXTABLE("1b", "%l2") : : "er"((u32)(x)), "m"(*(u32 *)(address)) : "memory" : label)
 
 /* Copy; answer 0 or -EFAULT. What was copied before a fault stays. */
 int copy_from_guest(void *to, u64 from, size_t bytes);

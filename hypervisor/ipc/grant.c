@@ -197,8 +197,8 @@ claim(struct grant_table *t, u32 ref, domid_t to, bool readonly, bool whole, str
 		goto out;
 	a = active_of(t, ref);
 	if (likely(t->version == 1 && !a->claims)) {
-		status = claim_v1(entry_of(t, ref), a, to, readonly);
-		c->status = status_of(t, ref);
+		c->status = (u16 *)entry_of(t, ref);
+		status = claim_v1((u64 *)c->status, a, to, readonly);
 	} else {
 		status = claim_rarely(t, ref, to, readonly, whole);
 		c->status = status_of(t, ref);
@@ -297,17 +297,12 @@ static inline void handle_put(struct grant_table *t, u32 handle)
 	spin_unlock(&t->lock);
 }
 
-/* The mapping's flags, and it is the caller's to end or to give back by storing them. 0: there is none. */
-static inline u8 handle_seize(struct grant_table *t, u32 handle)
+/* Takes a mapping out of use: its flags, and it is the caller's to end or to give back by storing them. 0: it was not in use. */
+static inline u8 seize(struct mapping *m)
 {
-	u8 flags;
+	u8 flags = READ_ONCE(m->flags);
 
-	if (unlikely(handle >= __atomic_load_n(&t->mappings, __ATOMIC_ACQUIRE)))
-		return 0;
-	flags = READ_ONCE(mapping_of(t, handle)->flags);
-	if (unlikely(!__atomic_compare_exchange_n(&mapping_of(t, handle)->flags, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
-		return 0;
-	return flags;
+	return likely(__atomic_compare_exchange_n(&m->flags, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) ? flags : 0;
 }
 
 /* --- map ---------------------------------------------------------------------------------------------------------- */
@@ -420,6 +415,7 @@ fault:
 
 /* A mapping in the hands of an operation that ends it. */
 struct unmapping {
+	struct mapping *m;
 	u32 handle;
 	u8 flags;		/* the mapping's; 0: there was none */
 	u8 ended;		/* MAP_HOST, MAP_DEVICE */
@@ -429,35 +425,37 @@ struct unmapping {
 #define UNMAP_BATCH 16
 
 /* Takes the page-table entry away. A single address on the only vCPU is flushed here. */
-static inline int unmap_begin(struct domain *d, struct unmapping *u, u64 address, u64 device, u64 replace_with)
+static inline __attribute__((always_inline)) int
+unmap_begin(struct domain *d, struct unmapping *u, u64 address, u64 device, u64 replace_with)
 {
-	struct mapping *m;
-
-	u->ended = 0;
+	u->flags = u->ended = 0;
 	u->flush = false;
-	u->flags = handle_seize(d->grants, u->handle);
+	if (unlikely(u->handle >= __atomic_load_n(&d->grants->mappings, __ATOMIC_ACQUIRE)))
+		return GNTST_bad_handle;
+	u->m = mapping_of(d->grants, u->handle);
+	u->flags = seize(u->m);
 	if (unlikely(!u->flags))
 		return GNTST_bad_handle;
-	m = mapping_of(d->grants, u->handle);
-	if (unlikely(device && (u->flags & MAP_DEVICE)) && device != m->mfn << PAGE_SHIFT)
+	if (unlikely(device && (u->flags & MAP_DEVICE)) && device != u->m->mfn << PAGE_SHIFT)
 		return GNTST_bad_dev_addr;
 	if (likely(address && (u->flags & MAP_HOST))) {
-		if (unlikely(!take_l1e(d, address, u->flags & MAP_PTE, m->mfn, !(u->flags & MAP_READONLY), replace_with)))
+		if (unlikely(!take_l1e(d, address, u->flags & MAP_PTE, u->m->mfn, !(u->flags & MAP_READONLY), replace_with)))
 			return GNTST_general_error;
 		u->ended = MAP_HOST;
 		u->flush = (u->flags & MAP_PTE) || replace_with || d->vcpu_count > 1;
 		if (likely(!u->flush))
 			flush_tlb_page_local(address);
 	}
-	u->ended |= unlikely(device) ? u->flags & MAP_DEVICE : 0;
+	if (unlikely(device))
+		u->ended |= u->flags & MAP_DEVICE;
 	return GNTST_okay;
 }
 
 /* No CPU can use the entry any more, so the granter may learn that its page is its own again. */
 static inline __attribute__((always_inline)) void unmap_end(struct domain *d, const struct unmapping *u)
 {
-	struct mapping *m = mapping_of(d->grants, u->handle);
 	bool readonly = u->flags & MAP_READONLY;
+	struct mapping *m = u->m;
 	struct domain *rd;
 
 	if (unlikely((u->ended & MAP_HOST) && readonly))
@@ -484,11 +482,11 @@ static __attribute__((noinline)) void flush_and_end(struct domain *d, const stru
 		unmap_end(d, &waiting[i]);
 }
 
-/* The structures of unmap_grant_ref and unmap_and_replace differ in the meaning of their second word only. */
-static inline long unmap_batch(struct domain *d, u64 *list, u32 *count, bool replace)
+/* A batch of a list, whose structures have a second address: of the device's, or of what comes in place. */
+static inline __attribute__((always_inline)) long unmap_batch(struct domain *d, u64 *list, u32 *count, bool replace)
 {
-	u64 address, second, device, replace_with;
 	struct unmapping waiting[UNMAP_BATCH], u;
+	u64 address, second;
 	u32 n_waiting = 0;
 	long result = 0;
 	int status;
@@ -499,10 +497,7 @@ static inline long unmap_batch(struct domain *d, u64 *list, u32 *count, bool rep
 		raw_get_u64(second, *list + 8, fault);
 		raw_get_u32(u.handle, *list + 16, fault);
 		user_access_end();
-		device = replace_with = 0;
-		if (unlikely(second))
-			*(replace ? &replace_with : &device) = second;
-		status = unmap_begin(d, &u, address, device, replace_with);
+		status = unmap_begin(d, &u, address, replace ? 0 : second, replace ? second : 0);
 		if (unlikely(u.flush))
 			waiting[n_waiting++] = u;
 		else if (likely(u.flags))
@@ -522,14 +517,25 @@ fault:
 	goto out;
 }
 
-static __attribute__((noinline)) long unmap_refs(struct domain *d, u64 list, u32 count, bool replace)
+static __attribute__((noinline)) long unmap_refs(struct domain *d, u64 list, u32 count)
 {
 	long result = 0;
 
 	while (count && !result) {
-		result = unmap_batch(d, &list, &count, replace);
+		result = unmap_batch(d, &list, &count, false);
 		if (unlikely(count))
 			preempt_point();
+	}
+	return result;
+}
+
+static __attribute__((noinline)) long unmap_and_replace(struct domain *d, u64 list, u32 count)
+{
+	long result = 0;
+
+	while (count && !result) {
+		result = unmap_batch(d, &list, &count, true);
+		preempt_point();
 	}
 	return result;
 }
@@ -994,9 +1000,9 @@ static __attribute__((noinline)) long other_op(struct vcpu *v, const struct oper
 }
 
 /* What follows the first element is reached in ascending order, so checking the first address is enough (uaccess.h). */
-long do_grant_table_op(u64 cmd, u64 list, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+long do_grant_table_op(u64 cmd, u64 list, u64 count, u64 a4, u64 a5, struct vcpu *v)
 {
-	u32 op = cmd, count = a3;
+	u32 op = cmd;
 
 	if (unlikely((s32)count < 0))
 		return -EINVAL;
@@ -1007,9 +1013,9 @@ long do_grant_table_op(u64 cmd, u64 list, u64 a3, u64 a4, u64 a5, struct vcpu *v
 	if (op == GNTTABOP_map_grant_ref)
 		return map_refs(v->domain, list, count);
 	if (op == GNTTABOP_unmap_grant_ref)
-		return unmap_refs(v->domain, list, count, false);
+		return unmap_refs(v->domain, list, count);
 	if (op == GNTTABOP_unmap_and_replace)
-		return unmap_refs(v->domain, list, count, true);
+		return unmap_and_replace(v->domain, list, count);
 	return op < ARRAY_SIZE(operations) && operations[op].perform ? other_op(v, &operations[op], list, count) : -ENOSYS;
 }
 
