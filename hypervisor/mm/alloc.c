@@ -188,17 +188,17 @@ void unshare_frame(struct domain *d, void *page)
 
 /* --- domains' frames -------------------------------------------------------------------------------------- */
 
-/* Puts fresh frames on d's list; they count already. */
+/*
+ * Puts fresh frames on d's list, then lets them be referred to: from that moment on another of d's vCPUs may give one up, and it
+ * must be found on the list.
+ */
 static void assign(struct domain *d, mfn_t first, int order)
 {
 	mfn_t last = first + (1ul << order) - 1;
 
 	for (mfn_t m = first; m <= last; m++) {
-		struct frame *f = mfn_to_frame(m);
-
-		f->next = m + 1;
-		f->prev = m - 1;
-		f->count_owner = (u64)FRAME_ALLOCATED << 48 | (u64)d->id << 32 | 1;
+		mfn_to_frame(m)->next = m + 1;
+		mfn_to_frame(m)->prev = m - 1;
 	}
 	spin_lock(&d->page_lock);
 	mfn_to_frame(first)->prev = 0;
@@ -206,6 +206,8 @@ static void assign(struct domain *d, mfn_t first, int order)
 	if (d->page_list)
 		mfn_to_frame(d->page_list)->prev = last;
 	d->page_list = first;
+	for (mfn_t m = first; m <= last; m++)
+		WRITE_ONCE(mfn_to_frame(m)->count_owner, (u64)FRAME_ALLOCATED << 48 | (u64)d->id << 32 | 1);
 	spin_unlock(&d->page_lock);
 }
 
