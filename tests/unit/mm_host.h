@@ -162,9 +162,15 @@ static void leave_fiber(void)
 	host_cpu = self;
 }
 
+static void hardware_marks(void);
+
 void yield(void)
 {
-	if (interleaving && !rnd(8))
+	if (!interleaving)
+		return;
+	if (!rnd(16))
+		hardware_marks();
+	if (!rnd(4))
 		leave_fiber();
 }
 
@@ -248,6 +254,8 @@ void spin_unlock(struct spinlock *l)
  * only or not). Everything that can be reached from CR3, or from anything cached, by any contents that memory has at a check.
  */
 static bool cached[CPUS][5][2][FRAMES];
+static bool cached_descriptors[CPUS][FRAMES];	/* by the mappings in the windows */
+static u64 window_l1e[DOMAINS][VCPUS][VCPU_WINDOW_PAGES];
 
 static bool is_hv_entry(int level, int i)
 {
@@ -274,6 +282,14 @@ static void cache_children(int c, int level, bool rw, mfn_t table)
 
 static void tlb_fill(int c)
 {
+	struct vcpu *v = host_running[c];
+
+	for (int i = 0; i < VCPU_WINDOW_PAGES; i++) {
+		mfn_t m = pte_mfn(window_l1e[v->domain->id][v->id][i]);
+
+		if (m && m < FRAMES)	/* and not the hypervisor's page of empty ones */
+			cached_descriptors[c][m] = true;
+	}
 	if (host_cpus[c].cr3)
 		cached[c][4][1][host_cpus[c].cr3 >> 12] = true;
 	for (int level = 4; level > 0; level--)
@@ -283,9 +299,21 @@ static void tlb_fill(int c)
 					cache_children(c, level, rw, m);
 }
 
+/* A walk by either CPU marks an entry accessed, or a page dirty, in a table that it may have cached. */
+static void hardware_marks(void)
+{
+	int c = rnd(CPUS), level = 1 + rnd(2);
+	mfn_t m = 1 + rnd(FIRST_HOLE - 1);
+	u64 *entry = (u64 *)(host_memory + m * 4096) + rnd(3);
+
+	if (cached[c][level][1][m] && (*entry & PTE_PRESENT) && (*entry & PTE_USER))
+		*entry |= PTE_ACCESSED | (level == 1 && *entry & PTE_RW ? PTE_DIRTY : 0);
+}
+
 static void tlb_flush(int c)
 {
 	memset(cached[c], 0, sizeof(cached[c]));
+	memset(cached_descriptors[c], 0, sizeof(cached_descriptors[c]));
 	host_cpus[c].tlb_clock = ++tlb_clock;
 }
 
@@ -326,8 +354,6 @@ struct domain *domain_find(domid_t id)
 	return id == DOMID_SELF ? current->domain : id < DOMAINS ? &host_domain[id] : NULL;
 }
 
-static u64 window_l1e[DOMAINS][VCPUS][VCPU_WINDOW_PAGES];
-
 u64 *hv_l1e(u64 va)
 {
 	for (int d = 0; d < DOMAINS; d++)
@@ -366,7 +392,7 @@ unsigned guest_fetch(u64 rip, u8 *bytes)
 #include "../../hypervisor/mm/mmuext.c"
 #include "../../hypervisor/mm/ptwr.c"
 #include "../../hypervisor/mm/segdesc.c"
-#define exchange reservation_exchange
+#define exchange exchange_of_frames
 #include "../../hypervisor/mm/reservation.c"
 #undef exchange
 

@@ -88,6 +88,9 @@ void check_translations(void)
 				for (mfn_t m = 0; m < FRAMES; m++)
 					if (cached[c][level][rw][m])
 						check_cached(c, level, rw, m);
+		for (mfn_t m = 0; m < FRAMES; m++)
+			check(!cached_descriptors[c][m] || free_frame[m] || !types_of(m) || type_of(m) == FRAME_SEGDESC,
+			      "CPU %d takes descriptors from frame %lx of type %d", c, m, type_of(m));
 	}
 	interleaving = was;
 }
@@ -143,7 +146,8 @@ static void expect_table(mfn_t table)
 
 	for (int i = 0; i < 512; i++) {
 		if (is_hv_entry(level, i))
-			check(t[i] == (i == LINEAR_SLOT ? table << 12 | PTE_PRESENT | PTE_ACCESSED | PTE_NX : hv_l4[i]), "hypervisor's slot %d of frame %lx", i, table);
+			check(t[i] == (i == LINEAR_SLOT ? table << 12 | PTE_PRESENT | PTE_ACCESSED | PTE_NX : hv_l4[i]),
+			      "hypervisor's slot %d of frame %lx", i, table);
 		else if ((t[i] & PTE_PRESENT) && level == FRAME_L1)
 			expect_leaf(&host_domain[fr(table)->owner], t[i]);
 		else if (t[i] & PTE_PRESENT)

@@ -22,6 +22,7 @@ static void machine_reset(void)
 	memset(free_list, 0, sizeof(free_list));
 	memset(free_orders, 0, sizeof(free_orders));
 	memset(cached, 0, sizeof(cached));
+	memset(cached_descriptors, 0, sizeof(cached_descriptors));
 	memset(held, 0, sizeof(held));
 	memset(held_type, 0, sizeof(held_type));
 	memset(granted, 0, sizeof(granted));
@@ -130,6 +131,16 @@ static struct space install_space(int d)
 	return s;
 }
 
+static void drop_vcpu(struct vcpu *v)
+{
+	set_gdt(v, NULL, 0);
+	drop_ldt_pages(v);
+	mmu_install_user_l4(v, 0);
+	if (v->kernel_cr3)
+		put_frame_type(v->kernel_cr3 >> 12);
+	v->kernel_cr3 = 0;
+}
+
 /* Domains end; what is left is what was there at first. */
 static void teardown(void)
 {
@@ -145,14 +156,8 @@ static void teardown(void)
 	}
 	for (int d = 0; d < DOMAINS; d++) {
 		host_running[0] = vcpus[d][0];
-		for (int v = 0; v < VCPUS; v++) {
-			struct vcpu *x = vcpus[d][v];
-			set_gdt(x, NULL, 0);
-			set_ldt(x, 0, 0);
-			if (x->kernel_cr3) put_frame_type(x->kernel_cr3 >> 12);
-			if (x->user_cr3) put_frame_type(x->user_cr3 >> 12);
-			x->kernel_cr3 = x->user_cr3 = 0;
-		}
+		for (int v = 0; v < VCPUS; v++)
+			drop_vcpu(vcpus[d][v]);
 		mmu_teardown(&host_domain[d]);
 		if (host_shared[d])
 			unshare_frame(&host_domain[d], mfn_to_virt(host_shared[d]));
@@ -746,8 +751,8 @@ static mfn_t rnd_frame(struct domain *d, int wanted)
 	case 0: return rnd(FRAMES + 8);
 	case 1: return 1 + rnd(FIRST_HOLE - 1);
 	}
-	for (int tries = 0; tries < 200; tries++) {
-		m = 1 + rnd(FIRST_HOLE - 1);
+	for (int tries = 0, first = rnd(2); tries < 200; tries++) {	/* half the time the same few */
+		m = 1 + (first ? (u32)tries % (FIRST_HOLE - 1) : rnd(FIRST_HOLE - 1));
 		if (fr(m)->count && fr(m)->owner == d->id && (wanted < 0 || role(m) == wanted))
 			return m;
 	}
@@ -974,7 +979,7 @@ static void random_start(void)
 	run_vcpu(1, 1);
 }
 
-static u64 sequences = 40, rounds = 400;
+static u64 sequences = 150, rounds = 400;
 
 static void test_random(void **state)
 {
