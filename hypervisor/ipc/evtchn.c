@@ -26,10 +26,10 @@ static struct spinlock binding_lock;	/* evtchn.h */
 
 static inline bool test_and_set_bit(void *words, u64 bit)
 {
-	bool was;
-
-	asm volatile("lock btsq %2, %0" : "+m"(*(u64 *)words), "=@ccc"(was) : "r"(bit) : "memory");
-	return was;
+	asm goto("lock btsq %1, %0\n\tjc %l2" : : "m"(*(u64 *)words), "r"(bit) : "memory", "cc" : was_set);
+	return false;
+was_set:
+	return true;
 }
 
 static inline bool test_and_clear_bit(void *words, u64 bit)
@@ -85,9 +85,12 @@ static void wake_pollers(struct domain *d, u32 port)
 	}
 }
 
+/* Shows v an unmasked, pending port: whether its upcall is newly pending. */
 static inline bool select_2l(struct vcpu *v, u64 port)
 {
-	return !test_and_set_bit(&v->info->evtchn_pending_sel, port / 64) && set_upcall_pending(v->info);
+	struct vcpu_info *info = v->info;
+
+	return !test_and_set_bit(&info->evtchn_pending_sel, port / 64) && set_upcall_pending(info);
 }
 
 static slow_path void wake(struct vcpu *v, u32 port, bool upcall)
@@ -97,17 +100,16 @@ static slow_path void wake(struct vcpu *v, u32 port, bool upcall)
 	wake_pollers(v->domain, port);
 }
 
-static inline void raise_2l(struct vcpu *v, u64 port)
+static inline void raise_2l(struct vcpu *v, u64 port, const struct vcpu *running)
 {
 	struct shared_info *shared = v->domain->shared_info;
-	bool upcall = false;
 
 	if (test_and_set_bit(shared->evtchn_pending, port))
 		return;
-	if (!test_bit(shared->evtchn_mask, port))
-		upcall = select_2l(v, port);
-	if (unlikely(READ_ONCE(v->domain->polling)) || (upcall && unlikely(v != current)))
-		wake(v, port, upcall);
+	if (!test_bit(shared->evtchn_mask, port) && select_2l(v, port) && unlikely(v != running))
+		wake(v, port, true);
+	else if (unlikely(READ_ONCE(v->domain->polling)))
+		wake(v, port, false);
 }
 
 static slow_path void raise_fifo(struct vcpu *v, u32 port)
@@ -115,18 +117,18 @@ static slow_path void raise_fifo(struct vcpu *v, u32 port)
 	struct domain *d = v->domain;
 
 	if (!fifo_raise(d, port, evtchn_at(d->evtchn, port)))
-		raise_2l(v, port);
+		raise_2l(v, port, current);
 	else if (READ_ONCE(d->polling))
 		wake_pollers(d, port);
 }
 
 /* An event on a port of v's domain which notifies v. It stays open while this runs: its table's lock is held, or its peer's. */
-static inline void raise(struct vcpu *v, u64 port)
+static inline void raise(struct vcpu *v, u64 port, const struct vcpu *running)
 {
 	if (unlikely(v->domain->fifo))
 		raise_fifo(v, port);
 	else
-		raise_2l(v, port);
+		raise_2l(v, port, running);
 }
 
 int evtchn_poll(struct domain *d, u32 port)
@@ -239,7 +241,7 @@ static inline long send(struct vcpu *v, u64 arg)
 	if (unlikely(port >= t->ports))
 		result = -EINVAL;
 	else if (likely((e = evtchn_at(t, port))->notifies))
-		raise(e->notifies, e->sends_to);
+		raise(e->notifies, e->sends_to, v);
 	else if (e->state != EVTCHNSTAT_unbound)
 		result = -EINVAL;
 	spin_unlock(&t->lock);
@@ -437,7 +439,7 @@ static inline int connect(struct domain *d, struct domain *rd, u32 rport)
 	r->state = EVTCHNSTAT_interdomain;
 	r->notifies = d->vcpu[0];
 	r->sends_to = port;
-	raise(d->vcpu[0], port);
+	raise(d->vcpu[0], port, current);
 	return port;
 }
 
@@ -676,7 +678,7 @@ void send_vcpu_virq(struct vcpu *v, int virq)
 	spin_lock(&t->lock);
 	port = v->virq_port[virq];
 	if (port)
-		raise(v->domain->vcpu[evtchn_at(t, port)->vcpu], port);
+		raise(v->domain->vcpu[evtchn_at(t, port)->vcpu], port, current);
 	spin_unlock(&t->lock);
 }
 

@@ -517,27 +517,26 @@ fault:
 	goto out;
 }
 
-static __attribute__((noinline)) long unmap_refs(struct domain *d, u64 list, u32 count)
+static inline __attribute__((always_inline)) long unmap_list(struct domain *d, u64 list, u32 count, bool replace)
 {
 	long result = 0;
 
 	while (count && !result) {
-		result = unmap_batch(d, &list, &count, false);
+		result = unmap_batch(d, &list, &count, replace);
 		if (unlikely(count))
 			preempt_point();
 	}
 	return result;
 }
 
+static __attribute__((noinline)) long unmap_refs(struct domain *d, u64 list, u32 count)
+{
+	return unmap_list(d, list, count, false);
+}
+
 static __attribute__((noinline)) long unmap_and_replace(struct domain *d, u64 list, u32 count)
 {
-	long result = 0;
-
-	while (count && !result) {
-		result = unmap_batch(d, &list, &count, true);
-		preempt_point();
-	}
-	return result;
+	return unmap_list(d, list, count, true);
 }
 
 /* --- copy ----------------------------------------------------------------------------------------------------------- */
