@@ -353,7 +353,7 @@ static void poll_step(int d, int v)
 	host_domain[d].polling |= 1u << v;
 }
 
-/* --- random sequences ------------------------------------------------------------------------------------------------------- */
+/* --- random sequences -------------------------------------------------------------------------------------- */
 
 static void step(bool growing, bool with_fifo)
 {
@@ -428,7 +428,7 @@ static void random_sequences(bool with_fifo)
 static void two_level(void **state) { random_sequences(false); }
 static void fifo(void **state) { random_sequences(true); }
 
-/* --- the ends of the tables ---------------------------------------------------------------------------------------------------- */
+/* --- the ends of the tables -------------------------------------------------------------------------------- */
 
 static void every_port(void **state)
 {
