@@ -163,9 +163,15 @@ static void leave_fiber(void)
 }
 
 static void hardware_marks(void);
+static u64 *mark;		/* an entry that a walk marks accessed, */
+static int mark_after;		/* after so many chances */
 
 void yield(void)
 {
+	if (mark && !mark_after--) {
+		*mark |= PTE_ACCESSED;
+		mark = NULL;
+	}
 	if (!interleaving)
 		return;
 	if (!rnd(16))

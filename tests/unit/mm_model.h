@@ -73,6 +73,13 @@ static void check_cached(int c, int level, int rw, mfn_t m)
 		check(type_of(m) >= level && type_of(m) <= FRAME_L4, "CPU %d walks frame %lx of type %d as L%d", c, m, type_of(m), level);
 }
 
+/* What CR3 holds is a root as long as it does. */
+static void check_root(mfn_t m)
+{
+	check(!m || (type_of(m) == FRAME_L4 && types_of(m) && fr(m)->type & TYPE_VALIDATED), "CR3 holds frame %lx of type word %x", m,
+	      fr(m)->type);
+}
+
 void check_translations(void)
 {
 	bool was = interleaving;
@@ -82,6 +89,7 @@ void check_translations(void)
 	interleaving = false;
 	find_free();
 	for (int c = 0; c < CPUS; c++) {
+		check_root(host_cpus[c].cr3 >> 12);
 		tlb_fill(c);
 		for (int level = 0; level <= 4; level++)
 			for (int rw = 0; rw < 2; rw++)

@@ -551,6 +551,59 @@ static void test_ptwr(void **state)
 	teardown();
 }
 
+/* The hardware marks the entry at any moment of the emulation: the mark stays, or the guest tries again. */
+static void test_ptwr_race(void **state)
+{
+	struct cpu_user_regs *r;
+	struct space s;
+	bool raced = false;
+
+	machine_reset();
+	s = install_space(1);
+	r = &current->regs;
+	assert_int_equal(do_update_va_mapping(0x1000, s.l1 << 12 | 1, 0, 0, 0, current), 0);
+	r->rdi = 0x1010;
+	code("\xf0\x80\x27\xfd", 4);		/* lock andb $0xfd, (%rdi) */
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(do_update_va_mapping(0x2000, s.page << 12 | 3, 0, 0, 0, current), 0);
+		r->rip = 0;
+		mark_after = i;
+		mark = &table(s.l1)[2];
+		assert_true(ptwr_emulate(current, 0x1010));
+		assert_int_equal(table(s.l1)[2] & PTE_RW, r->rip ? 0 : PTE_RW);
+		assert_true(mark || table(s.l1)[2] & PTE_ACCESSED);
+		raced |= !r->rip;
+		mark = NULL;
+		check_all();
+	}
+	assert_true(raced);
+	teardown();
+}
+
+/* A new root takes all translations of the old one along. */
+static void test_roots(void **state)
+{
+	struct space a, b;
+
+	machine_reset();
+	a = install_space(1);
+	b = new_space(1);
+	check_all();
+	assert_int_equal(op_mmuext(MMUEXT_NEW_BASEPTR, b.l4, 0), 0);
+	assert_false(cached[0][0][1][a.page]);
+	assert_true(cached[1][0][1][a.page]);
+	assert_int_equal(current->cpu->cr3, b.l4 << 12);
+	check_all();
+	assert_int_equal(op_mmuext(MMUEXT_NEW_BASEPTR, b.l4, 0), 0);
+	assert_int_equal(op_mmuext(MMUEXT_NEW_BASEPTR, b.l3, 0), -EINVAL);
+	assert_int_equal(op_mmuext(MMUEXT_NEW_USER_BASEPTR, a.l4, 0), 0);
+	assert_int_equal(op_mmuext(MMUEXT_NEW_USER_BASEPTR, a.page, 0), -EINVAL);
+	assert_int_equal(current->user_cr3, a.l4 << 12);
+	assert_int_equal(op_mmuext(MMUEXT_NEW_USER_BASEPTR, 0, 0), 0);
+	check_all();
+	teardown();
+}
+
 /* --- descriptors ------------------------------------------------------------------------------------------------------------------- */
 
 static void test_descriptors(void **state)
@@ -751,9 +804,11 @@ static mfn_t rnd_frame(struct domain *d, int wanted)
 	case 0: return rnd(FRAMES + 8);
 	case 1: return 1 + rnd(FIRST_HOLE - 1);
 	}
+	if (wanted < 0)
+		wanted = rnd(FRAME_SEGDESC + 1);
 	for (int tries = 0, first = rnd(2); tries < 200; tries++) {	/* half the time the same few */
 		m = 1 + (first ? (u32)tries % (FIRST_HOLE - 1) : rnd(FIRST_HOLE - 1));
-		if (fr(m)->count && fr(m)->owner == d->id && (wanted < 0 || role(m) == wanted))
+		if (fr(m)->count && fr(m)->owner == d->id && role(m) == wanted)
 			return m;
 	}
 	return m;
@@ -1017,6 +1072,8 @@ int main(void)
 		cmocka_unit_test(test_freed_while_mapped),
 		cmocka_unit_test(test_foreign_frames),
 		cmocka_unit_test(test_ptwr),
+		cmocka_unit_test(test_ptwr_race),
+		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_ldt),
 		cmocka_unit_test(test_reservation),
