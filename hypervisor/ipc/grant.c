@@ -424,9 +424,12 @@ struct unmapping {
 
 #define UNMAP_BATCH 16
 
-/* Takes the page-table entry away. A single address on the only vCPU is flushed here. */
+/*
+ * Takes the page-table entry away. The guest may reach its L1 table by other addresses, too, so everything is flushed: here,
+ * if it is the only vCPU's and the list's only mapping.
+ */
 static inline __attribute__((always_inline)) int
-unmap_begin(struct domain *d, struct unmapping *u, u64 address, u64 device, u64 replace_with)
+unmap_begin(struct domain *d, struct unmapping *u, u64 address, u64 device, u64 replace_with, bool alone)
 {
 	u->flags = u->ended = 0;
 	u->flush = false;
@@ -442,9 +445,9 @@ unmap_begin(struct domain *d, struct unmapping *u, u64 address, u64 device, u64 
 		if (unlikely(!take_l1e(d, address, u->flags & MAP_PTE, u->m->mfn, !(u->flags & MAP_READONLY), replace_with)))
 			return GNTST_general_error;
 		u->ended = MAP_HOST;
-		u->flush = (u->flags & MAP_PTE) || replace_with || d->vcpu_count > 1;
+		u->flush = d->vcpu_count > 1 || !alone;
 		if (likely(!u->flush))
-			flush_tlb_page_local(address);
+			flush_tlb_local();
 	}
 	if (unlikely(device))
 		u->ended |= u->flags & MAP_DEVICE;
@@ -486,6 +489,7 @@ static __attribute__((noinline)) void flush_and_end(struct domain *d, const stru
 static inline __attribute__((always_inline)) long unmap_batch(struct domain *d, u64 *list, u32 *count, bool replace)
 {
 	struct unmapping waiting[UNMAP_BATCH], u;
+	bool alone = *count == 1;
 	u64 address, second;
 	u32 n_waiting = 0;
 	long result = 0;
@@ -497,7 +501,7 @@ static inline __attribute__((always_inline)) long unmap_batch(struct domain *d, 
 		raw_get_u64(second, *list + 8, fault);
 		raw_get_u32(u.handle, *list + 16, fault);
 		user_access_end();
-		status = unmap_begin(d, &u, address, replace ? 0 : second, replace ? second : 0);
+		status = unmap_begin(d, &u, address, replace ? 0 : second, replace ? second : 0, alone);
 		if (unlikely(u.flush))
 			waiting[n_waiting++] = u;
 		else if (likely(u.flags))

@@ -169,6 +169,23 @@ static void by_entry(void)
 	grant_unmap(entry, handle);
 }
 
+/* The L1 table in a second slot of its L2 table: what an unmapping ends can be seen at two addresses. */
+static void seen_twice(void)
+{
+	uint64_t entry = *entry_of(window, 2), *other = (uint64_t *)((uint64_t)window ^ 1ul << 29);
+	uint32_t handle;
+	int status;
+
+	if (*entry_of(other, 2) || mmu_update_one(entry_maddr(other, 2), entry))
+		bail("no second address");
+	grant_map(at, GNTMAP_host_map, REF, OWN_ID, &handle);
+	*granted = 0x5566;
+	status = *(volatile uint64_t *)other == 0x5566 ? grant_unmap(at, handle) : 98;
+	check("GNT-UNMAP-11", status == GNTST_okay && attempt_write(other, 1).vector == VECTOR_PF,
+	      "unmapped, the page is gone from every address that its L1 table serves");
+	mmu_update_one(entry_maddr(other, 2), 0);
+}
+
 /* A grant of a page table: it may be mapped read-only at most. */
 static void granted_table(void)
 {
@@ -197,5 +214,6 @@ void test_main(void)
 	without_address();
 	device_mapping();
 	by_entry();
+	seen_twice();
 	granted_table();
 }
