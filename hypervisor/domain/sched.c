@@ -97,6 +97,7 @@ static void save_user_state(struct vcpu *v)
 	v->gs_other_base = rdmsr(MSR_KERNEL_GS_BASE);
 }
 
+/* Global entries are those of the vCPU that was loaded before: they go, too. */
 static void load_user_state(struct cpu *c, struct vcpu *v)
 {
 	u64 window = vcpu_window(v);
@@ -104,6 +105,7 @@ static void load_user_state(struct cpu *c, struct vcpu *v)
 	c->cr3 = v->kernel_mode ? v->kernel_cr3 : v->user_cr3;
 	v->counters[COUNT_CR3_LOAD]++;
 	write_cr3(c->cr3);
+	flush_tlb_local();
 	load_gdt(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE);
 	load_ldt(c, window + VCPU_WINDOW_LDT * PAGE_SIZE, v->ldt_entries);
 	if (!load_selectors(&v->regs))

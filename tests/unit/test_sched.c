@@ -48,6 +48,7 @@ void send_kick(struct cpu *c) { }
 void timer_set(struct timer *t, u64 deadline) { }
 u64 now_ns(void) { return 0; }
 void runstate_change(struct vcpu *v, int state) { v->runstate = state; }
+void flush_tlb_local(void) { }
 void load_gdt(u64 page14) { }
 void load_ldt(struct cpu *c, u64 base, unsigned entries) { }
 void control_switch(struct vcpu *prev, struct vcpu *next) { }
