@@ -32,7 +32,7 @@ $(B)/installed-%.mk: tools/install
 # --- flags -----------------------------------------------------------------
 
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla
-FREESTANDING := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+FREESTANDING := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
 	-mno-red-zone -mgeneral-regs-only -fcf-protection=none -I. -g -O2 $(WARN) -MMD -MP
 
@@ -179,4 +179,4 @@ clean:	## remove what was built
 help:	## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/*/*.mk | expand -t 20
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/linux -prune -o -type f -name '*.d' -print 2>/dev/null)

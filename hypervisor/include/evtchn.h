@@ -70,6 +70,7 @@ static inline bool evtchn_upcall_due(const struct vcpu *v)
 }
 
 int evtchn_poll(struct domain *d, u32 port);	/* 1: pending, 0: not, -EINVAL: no such port */
+void wake_pollers(struct domain *d, u32 port);	/* an event came: ends SCHEDOP_poll of those that wait for it */
 void evtchn_mark_pending(struct vcpu *v);	/* sets evtchn_upcall_pending and makes v look */
 
 /* --- ipc/evtchn_fifo.c: under the table's lock, except fifo_raise() ---------------------------------- */

@@ -68,8 +68,8 @@ void evtchn_mark_pending(struct vcpu *v)
 		vcpu_kick(v);
 }
 
-/* Ends SCHEDOP_poll of those that wait for the port. A bit of `polling` without a poller is stale and goes. */
-static void wake_pollers(struct domain *d, u32 port)
+/* A bit of `polling` without a poller is stale and goes. */
+void wake_pollers(struct domain *d, u32 port)
 {
 	for (u32 rest = READ_ONCE(d->polling); rest; rest &= rest - 1) {
 		struct vcpu *v = d->vcpu[__builtin_ctz(rest)];

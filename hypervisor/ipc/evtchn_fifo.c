@@ -129,6 +129,7 @@ static void raise_deferred(struct domain *d)
 			continue;
 		e->deferred = 0;
 		fifo_raise(d, port, e);
+		wake_pollers(d, port);
 	}
 }
 
@@ -255,5 +256,9 @@ void fifo_leave(struct domain *d)
 		if (f->control[i])
 			unmap_page((void *)((u64)f->control[i] & PAGE_MASK));
 	memset(f, 0, sizeof(*f));
+	/* A selector bit from before would keep the next event of its word from raising an upcall. */
 	memset(d->shared_info->evtchn_pending, 0, sizeof(d->shared_info->evtchn_pending));
+	for (int i = 0; i < d->vcpu_count; i++)
+		if (d->vcpu[i])
+			WRITE_ONCE(d->vcpu[i]->info->evtchn_pending_sel, 0);
 }

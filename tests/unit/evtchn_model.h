@@ -303,6 +303,7 @@ static void m_reset(int d)
 		return;
 	m->fifo = false;
 	m->words = 0;
+	memset(m->sel, 0, sizeof(m->sel));
 	memset(m->control, 0, sizeof(m->control));
 	memset(m->ready, 0, sizeof(m->ready));
 	for (int v = 0; v < VCPUS; v++)
