@@ -221,7 +221,7 @@ int set_upper_entry(struct domain *d, mfn_t table, enum frame_type level, unsign
 		return -EINVAL;
 	if (new & PTE_PRESENT) {
 		new = upper_adjust(new, level);
-		if ((old & PTE_PRESENT) && !((old ^ new) & ~(PTE_SOFT | nx_refused))) {
+		if ((old & PTE_PRESENT) && !((old ^ new) & (~PTE_SOFT | nx_refused))) {
 			*flush = true;
 			exchange_entry(entry, new, keep_ad);
 			return 0;

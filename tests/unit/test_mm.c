@@ -261,6 +261,24 @@ static void test_leaf_beyond_machine(void **state)
 	teardown();
 }
 
+/* Where the CPU lacks NX, its bit is a reserved one, in old entries and new, at every level. */
+static void test_without_nx(void **state)
+{
+	struct space s;
+
+	cpu_has.nx = false;
+	machine_reset();
+	s = install_space(1);
+	assert_int_equal(do_update_va_mapping(0, s.page << 12 | PTE_NX | 3, 0, 0, 0, current), -EINVAL);
+	assert_int_equal(op_mmu_update(s.l2 * 4096, s.l1 << 12 | PTE_NX | 7, DOMID_SELF), -EINVAL);
+	assert_int_equal(op_mmu_update(s.l2 * 4096, s.l1 << 12 | 7, DOMID_SELF), 0);
+	teardown();
+	cpu_has.nx = true;
+	nx_refused = 0;
+	l1_refused = PTE_CACHE;
+	l1_hard = ~L1_SOFT;
+}
+
 static void test_addresses(void **state)
 {
 	static const u64 bad[] = { 0x200000, 1ull << 30, 1ull << 39, 0xffff800000000000, 0xffff87fffffff000, 0x0000800000000000,
@@ -1062,6 +1080,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leaf_rules),
 		cmocka_unit_test(test_leaf_beyond_machine),
+		cmocka_unit_test(test_without_nx),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_types_exclude),
 		cmocka_unit_test(test_counts_do_not_overflow),
