@@ -82,6 +82,7 @@ bool fifo_is_pending(struct domain *d, u32 port);
 slow_path bool fifo_is_linked(struct domain *d, u32 port);
 slow_path void fifo_clear_pending(struct domain *d, u32 port);
 slow_path bool fifo_unmask(struct domain *d, u32 port);	/* true: it was pending */
+void fifo_set_priority(struct domain *d, struct evtchn *e, u32 priority);
 void fifo_leave(struct domain *d);		/* back to the two-level ABI: no port is open */
 
 #endif

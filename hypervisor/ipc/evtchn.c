@@ -619,7 +619,7 @@ static long set_priority(struct domain *d, u64 arg)
 	else if (!e || port_priority >> 32 > EVTCHN_FIFO_PRIORITY_MIN)
 		result = -EINVAL;
 	else
-		e->priority = port_priority >> 32;
+		fifo_set_priority(d, e, port_priority >> 32);
 	spin_unlock(&d->evtchn->lock);
 	return result;
 }

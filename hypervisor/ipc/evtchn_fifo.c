@@ -10,8 +10,8 @@
  * word is in a queue while its LINKED bit is set, which the hypervisor sets and the guest clears. All of it is memory that the guest may
  * scribble on: a wrong link loses the guest its own events and nothing else, and every loop here is bounded.
  *
- * fifo_lock guards `tail` and the changes of d->fifo. Pages that hold words and control blocks keep a writable
- * type reference as long as the FIFO ABI is in force.
+ * fifo_lock guards `tail`, the changes of d->fifo, and while that is there an open port's bit-fields of struct
+ * evtchn. Pages that hold words and control blocks keep a writable type reference as long as the FIFO ABI is in force.
  */
 #include <abi/event_channel.h>
 #include <evtchn.h>
@@ -127,7 +127,9 @@ static void raise_deferred(struct domain *d)
 
 		if (!e->deferred)
 			continue;
+		spin_lock(&t->fifo_lock);
 		e->deferred = 0;
+		spin_unlock(&t->fifo_lock);
 		fifo_raise(d, port, e);
 		wake_pollers(d, port);
 	}
@@ -167,6 +169,14 @@ void fifo_clear_pending(struct domain *d, u32 port)
 bool fifo_unmask(struct domain *d, u32 port)
 {
 	return clear_bit(d, port, MASKED) & PENDING;
+}
+
+/* The queue that the port's next event goes to. */
+void fifo_set_priority(struct domain *d, struct evtchn *e, u32 priority)
+{
+	spin_lock(&d->evtchn->fifo_lock);
+	e->priority = priority;
+	spin_unlock(&d->evtchn->fifo_lock);
 }
 
 /* --- setting up ------------------------------------------------------------------------------------------------ */
