@@ -2,7 +2,8 @@
 /*
  * A test-and-set lock. Taken with interrupts off; while it waits, it serves this CPU's share of
  * TLB shootdowns, so that a holder who waits for a shootdown is never waited for in turn.
- * Nesting order, outermost first: grant table, event channels, page_lock, allocator, run queue, console.
+ * Nesting order, outermost first: grant table; event channels (bindings, tables, FIFO queues); l1_lock, ldt_lock, page_lock;
+ * allocator; timers; run queue; console.
  */
 #ifndef PARAVANE_SPINLOCK_H
 #define PARAVANE_SPINLOCK_H
