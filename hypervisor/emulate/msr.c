@@ -9,6 +9,7 @@
 #include <cpu.h>
 #include <domain.h>
 #include <emulate.h>
+#include <frames.h>
 #include <hypercall.h>
 #include <uaccess.h>
 #include <vcpu.h>
@@ -29,6 +30,7 @@
 
 /* How a register that is not in a switch below behaves. */
 enum policy {
+	READS_CPU_TAKES_0,	/* what the CPU has; Intel's kernels write 0 before they read, any other write is #GP */
 	READS_CPU,	/* what the CPU has; a write of something else is #GP, of the same too */
 	READS_CPU_DROPS,	/* the same, but writes are dropped */
 	READS_VALUE,	/* a constant; writes are #GP */
@@ -43,7 +45,7 @@ static const struct {
 	u16 value;
 } policies[] = {
 	{ 0x0, 0x1, READS_VALUE, false, 0 },			/* P5's machine-check registers */
-	{ MSR_UCODE_REVISION, MSR_UCODE_REVISION, READS_CPU, false, 0 },
+	{ MSR_UCODE_REVISION, MSR_UCODE_REVISION, READS_CPU_TAKES_0, false, 0 },
 	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, READS_VALUE, false, 0 },
 	{ MSR_MISC_FEATURES, MSR_MISC_FEATURES, READS_VALUE_SAME, false, 0 },
 	{ 0x179, 0x179, READS_VALUE_DROPS, false, MCG_CAP_BANKS },
@@ -115,6 +117,7 @@ long do_set_segment_base(u64 which, u64 base, u64 a3, u64 a4, u64 a5, struct vcp
 		return likely(write_base(msr[which], base)) ? 0 : -EINVAL;
 	if (which != SEGBASE_GS_USER_SEL)
 		return -EINVAL;
+	segdesc_prepare(v, base);
 	load_user_gs(base);
 	return 0;
 }
@@ -202,6 +205,7 @@ static __attribute__((noinline)) bool write_by_policy(u32 n, u64 value)
 	switch (policies[i].policy) {
 	case READS_CPU_DROPS: case READS_VALUE_DROPS: return true;
 	case READS_VALUE_SAME: return value == policies[i].value;
+	case READS_CPU_TAKES_0: return cpu_has.intel && !value;
 	default: return false;
 	}
 }

@@ -255,6 +255,8 @@ int set_ldt(struct vcpu *v, u64 base, unsigned entries);
 void drop_ldt_pages(struct vcpu *v);		/* they are validated and mapped again when used */
 /* The CPU missed the LDT page at this offset of v's LDT: validates and maps it. False: the guest's page fault. */
 bool segdesc_ldt_fault(struct vcpu *v, u64 offset);
+/* For v itself, before the hypervisor loads this selector: the LDT page that it names is mapped, if it can be. */
+void segdesc_prepare(struct vcpu *v, u16 selector);
 bool segdesc_validate(u64 *page);		/* all descriptors of a page, fixed up: true if allowed */
 
 #endif

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <uaccess.h>
 
+#define SELECTOR_LDT 4	/* a selector's table indicator */
 #define DESCRIPTOR_TYPE(d) ((d) >> 40 & 0xf)
 #define DESCRIPTOR_S (1ull << 44)	/* code or data */
 #define DESCRIPTOR_DPL (3ull << 45)
@@ -172,6 +173,12 @@ bool segdesc_ldt_fault(struct vcpu *v, u64 offset)
 	if (!wanted)
 		put_frame_type(pte_mfn(pte));
 	return wanted;
+}
+
+void segdesc_prepare(struct vcpu *v, u16 selector)
+{
+	if (selector & SELECTOR_LDT && !(v->ldt_mapped >> (selector >> PAGE_SHIFT) & 1))
+		segdesc_ldt_fault(v, selector & ~7u);
 }
 
 /* base and entries as in MMUEXT_SET_LDT. */

@@ -62,6 +62,15 @@ static bool has_rdtscp(void)
 	return edx >> 27 & 1;
 }
 
+static bool is_intel(void)
+{
+	uint32_t eax = 0, ebx, ecx = 0, edx;
+
+	__asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
+			 : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return ecx == 0x6c65746e;
+}
+
 static uint64_t tsc(void)
 {
 	uint32_t low, high;
@@ -103,6 +112,8 @@ void test_main(void)
 	      "APIC_BASE, read-only");
 	check("MSR-11", read_faults(0x174) && read_faults(0x175) && read_faults(0x176),
 	      "the SYSENTER MSRs cannot be read");
+	check("MSR-16", !read_faults(0x8b) && write_faults(0x8b, 0) == !is_intel() && write_faults(0x8b, 1),
+	      "the microcode revision");
 	check("MSR-13", read_faults(0x802) && write_faults(0x802, 0), "the x2APIC's MSRs");
 	check("MSR-15",
 	      !has_rdtscp() ||

@@ -5,6 +5,7 @@
 #define FS_BASE 0xc0000100
 #define GS_BASE 0xc0000101
 #define KERNEL_GS_BASE 0xc0000102
+#define DATA_AT_78900 0x0040f20789000fffUL
 
 static uint64_t read_msr(uint64_t msr)
 {
@@ -52,6 +53,22 @@ static bool refuses_noncanonical(void)
 	       set(SEGBASE_GS_USER, bad) == -EINVAL;
 }
 
+/* A page of descriptors that the CPU has not looked at: its second one has a base. */
+static bool loads_from_ldt(void)
+{
+	uint64_t *page = page_alloc();
+	bool loaded;
+
+	page[1] = DATA_AT_78900;
+	make_readonly(page);
+	mmuext(MMUEXT_SET_LDT, (uint64_t)page, 16);
+	set(SEGBASE_GS_USER_SEL, (void *)15);
+	loaded = read_msr(KERNEL_GS_BASE) == 0x78900;
+	set(SEGBASE_GS_USER_SEL, NULL);
+	mmuext(MMUEXT_SET_LDT, 0, 0);
+	return loaded;
+}
+
 void test_main(void)
 {
 	static uint64_t a = 0x1111, b = 0x2222;
@@ -81,4 +98,5 @@ void test_main(void)
 	      "numbers above 3");
 	check_eq("SEG-10", hypercall(set_segment_base, SEGBASE_GS_USER_SEL, 0xfff8), 0,
 		 "a selector that cannot be loaded is no error");
+	check("SEG-14", loads_from_ldt(), "SEGBASE_GS_USER_SEL takes the base from an LDT page not used yet");
 }
