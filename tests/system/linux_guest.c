@@ -148,7 +148,8 @@ static void count_step(int signal)
 static const char *check_trap_flag(void)
 {
 	signal(SIGTRAP, count_step);
-	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop; nop; pushfq; andq $~0x100, (%%rsp); popfq" ::: "memory", "cc");
+	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop; nop; pushfq; andq $~0x100, (%%rsp); popfq"
+			 ::: "memory", "cc");
 	return steps == 6 ? NULL : "six instructions are not six traps";
 }
 
