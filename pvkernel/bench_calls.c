@@ -296,9 +296,19 @@ static u64 tsc_at(u64 ns)
 	return t->tsc_timestamp + (shift < 0 ? ticks << -shift : ticks >> shift);
 }
 
+/* Keeps n samples sorted when one more comes. */
+static void insert_sample(u64 *samples, unsigned int n, u64 x)
+{
+	for (; n && samples[n - 1] > x; n--)
+		samples[n] = samples[n - 1];
+	samples[n] = x;
+}
+
+/* The median: now and then a deadline meets the hypervisor in the middle of something. */
 static u64 delivery(u64 (*wait)(void))
 {
-	u64 best = ~0ul;
+	u64 samples[DELIVERIES];
+	unsigned int n = 0;
 
 	for (int i = 0; i < DELIVERIES; i++) {
 		u64 deadline = now() + DELIVERY_DELAY, due, came;
@@ -313,9 +323,9 @@ static u64 delivery(u64 (*wait)(void))
 		came = wait();
 		WRITE_ONCE(vcpu_info->evtchn_upcall_mask, 1);
 		if (version == vcpu_info->time.version && came >= due)
-			best = MIN(best, came - due);
+			insert_sample(samples, n++, came - due);
 	}
-	return best;
+	return n ? samples[n / 2] : ~0ul;
 }
 
 /* One number for all rounds: what the other loops return is a sum over them, and never 0. */
