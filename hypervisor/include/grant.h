@@ -11,7 +11,4 @@
 int grant_init(struct domain *d);	/* 0 or -ENOMEM */
 void grant_destroy(struct domain *d);	/* its mappings of others' grants end; its table goes */
 
-/* The builder grants the page `mfn` of d to `domid` by entry `ref`, before the domain runs. */
-void grant_preset(struct domain *d, u32 ref, domid_t domid, mfn_t mfn);
-
 #endif

@@ -1067,8 +1067,3 @@ void grant_destroy(struct domain *d)
 	free_page(t);
 	d->grants = NULL;
 }
-
-void grant_preset(struct domain *d, u32 ref, domid_t domid, mfn_t mfn)
-{
-	*entry_of(d->grants, ref) = mfn << 32 | (u32)domid << 16 | GTF_permit_access;
-}
