@@ -19,7 +19,7 @@ OBJCOPY := objcopy
 # A target's packages are installed before anything is read of it: make remakes the file
 # included here, then starts again.
 GOALS := $(or $(MAKECMDGOALS),all)
-STAGE := $(if $(filter-out clean help,$(GOALS)),$(if $(filter-out all hypervisor pvkernel $(B)/%,$(GOALS)),$(if $(filter-out run gdb iso,$(GOALS)),test,run),build))
+STAGE := $(if $(filter-out clean help,$(GOALS)),$(if $(filter-out all hypervisor pvkernel pvcontrol $(B)/%,$(GOALS)),$(if $(filter-out run gdb iso,$(GOALS)),test,run),build))
 ifneq ($(STAGE),)
 include $(B)/installed-$(STAGE).mk
 endif
@@ -46,8 +46,10 @@ GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
 
 HV_SRC := $(filter-out hypervisor/offsets.c,$(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S))
 HV_OBJ := $(HV_SRC:%=$(B)/%.o)
-PVK_SRC := $(wildcard pvkernel/*.c pvkernel/*/*.c pvkernel/*.S pvkernel/*/*.S)
-PVK_OBJ := $(PVK_SRC:%=$(B)/guest/%.o)
+# The guest kernel, linked twice: for guests with the frontends, for domain 0 with the toolstack and the backends.
+KERNEL_SRC := $(wildcard pvkernel/*.c pvkernel/*.S ring-buffers/*.c)
+PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*.c drivers/frontend/*.c))
+CTL_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/control/*.c pvkernel/control/*/*.c drivers/backend/*.c))
 CONF_LIB_SRC := $(wildcard tests/conformance/lib/*.c tests/conformance/lib/*.S)
 CONF_LIB_OBJ := $(CONF_LIB_SRC:%=$(B)/%.o)
 CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard tests/conformance/*/main.c))
@@ -58,10 +60,11 @@ include tools/libdeflate.mk
 
 # --- products --------------------------------------------------------------
 
-.PHONY: all hypervisor pvkernel conformance-images unit fuzzers clean help
-all: hypervisor pvkernel conformance-images	## build everything
+.PHONY: all hypervisor pvkernel pvcontrol conformance-images unit fuzzers clean help
+all: hypervisor pvkernel pvcontrol conformance-images	## build everything
 hypervisor: $(B)/paravane	## build the hypervisor
-pvkernel: $(if $(PVK_SRC),$(B)/pvkernel)	## build the guest kernel
+pvkernel: $(B)/pvkernel	## build the guest kernel
+pvcontrol: $(B)/pvcontrol	## build domain 0's: the same kernel with toolstack and backends
 conformance-images: $(CONF)
 unit: $(UNIT)
 fuzzers: $(FUZZ)
@@ -112,14 +115,19 @@ $(B)/paravane: $(B)/paravane.elf
 
 # --- guests ----------------------------------------------------------------
 
-$(B)/guest/pvkernel/%.o: pvkernel/% Makefile
+$(B)/guest/%.o: % Makefile
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CC) $(GUEST_CFLAGS) -Ipvkernel/include -c -o $@ $<
 
-$(B)/pvkernel.elf: $(PVK_OBJ) pvkernel/pvkernel.lds
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T pvkernel/pvkernel.lds -o $@ $(PVK_OBJ)
+GUEST_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T pvkernel/pvkernel.lds
 
-$(B)/pvkernel: $(B)/pvkernel.elf
+$(B)/pvkernel.elf: $(PVK_OBJ) pvkernel/pvkernel.lds
+	$(Q)$(GUEST_LINK) -o $@ $(PVK_OBJ)
+
+$(B)/pvcontrol.elf: $(CTL_OBJ) pvkernel/pvkernel.lds
+	$(Q)$(GUEST_LINK) -o $@ $(CTL_OBJ)
+
+$(B)/pvkernel $(B)/pvcontrol: %: %.elf
 	$(Q)$(OBJCOPY) --strip-debug $< $@
 
 $(B)/tests/conformance/%.o: tests/conformance/% Makefile
@@ -136,7 +144,7 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 # The guest kernel's tests see its headers, and the hypervisor's not at all.
-$(B)/unit/test_pvk_%: HOST_CFLAGS := $(subst -Ihypervisor/include,-Ipvkernel/include,$(HOST_CFLAGS))
+$(B)/unit/test_pvk_% $(B)/unit/test_ctl_%: HOST_CFLAGS := $(subst -Ihypervisor/include,-Ipvkernel/include,$(HOST_CFLAGS))
 
 $(B)/unit/%: tests/unit/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'
