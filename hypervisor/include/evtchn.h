@@ -41,7 +41,8 @@ struct evtchn {
 struct evtchn_table {
 	struct spinlock lock, fifo_lock;
 	u32 ports;		/* those below have a bucket */
-	u32 limit;		/* of the ABI in force */
+	u32 limit;		/* of the ABI in force and the domain's; 0: it is being destroyed */
+	u32 most;		/* the domain's own, whatever the ABI */
 	u32 first_free;		/* no port below it is closed */
 	struct fifo *fifo_spare;	/* kept when a reset ends the FIFO ABI */
 	struct evtchn *bucket[EVTCHN_BUCKETS];
@@ -58,6 +59,14 @@ static inline struct evtchn *evtchn_lookup(struct evtchn_table *t, u32 port)
 }
 
 int evtchn_init(struct domain *d);	/* 0 or -ENOMEM; shared_info is there */
+void evtchn_set_limit(struct domain *d, u32 highest);	/* the highest port that it may have: before it has any */
+/*
+ * Closes a dying domain's ports: what they were bound to is unbound, with the dead domain as the one who may bind. Its vCPUs do not run
+ * any more; shared_info and their vcpu_info are still there. Preemptible; nothing is left but the empty table, in which others still
+ * look as long as they find the domain: that goes with evtchn_free().
+ */
+void evtchn_destroy(struct domain *d);
+void evtchn_free(struct domain *d);
 
 /* Virtual interrupts; nothing happens if the guest has not bound them. From any context that holds no evtchn lock. */
 void send_guest_virq(struct domain *d, int virq);	/* per-domain ones */

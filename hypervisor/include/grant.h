@@ -9,6 +9,18 @@
 #include <vcpu.h>
 
 int grant_init(struct domain *d);	/* 0 or -ENOMEM */
-void grant_destroy(struct domain *d);	/* its mappings of others' grants end; its table goes */
+
+/*
+ * A domain's end, in three steps.
+ *   grant_destroy(): its vCPUs do not run any more and its page tables are gone. Its mappings of others' grants end; its own entries
+ *	cannot be claimed any more, but what others have claimed stays theirs, with the references that they hold on its frames.
+ *	Preemptible.
+ *   grant_is_claimed(): others still have claims. As long as this is so (or a frame is referred to) domain_find() must find it and its
+ *	id must not be used again: whoever ends a claim finds the granter by its id.
+ *   grant_free(): the table goes.
+ */
+void grant_destroy(struct domain *d);
+bool grant_is_claimed(struct domain *d);
+void grant_free(struct domain *d);
 
 #endif

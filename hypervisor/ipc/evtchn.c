@@ -155,7 +155,7 @@ static slow_path int bucket_make(struct evtchn_table *t)
 		t->bucket[i] = alloc_page();
 	if (!t->bucket[i])
 		return -ENOMEM;
-	t->ports += EVTCHNS_PER_BUCKET;
+	t->ports = min(t->ports + (u32)EVTCHNS_PER_BUCKET, t->limit);
 	return 0;
 }
 
@@ -418,7 +418,9 @@ static __attribute__((noinline)) long alloc_unbound(struct vcpu *v, u64 arg)
 		return domain_refused(doms);
 	remote = doms >> 16;
 	spin_lock(&d->evtchn->lock);
-	port = port_open(d, EVTCHNSTAT_unbound, 0, remote == DOMID_SELF ? v->domain->id : remote);
+	port = -ESRCH;
+	if (likely(d->evtchn->limit))
+		port = port_open(d, EVTCHNSTAT_unbound, 0, remote == DOMID_SELF ? v->domain->id : remote);
 	spin_unlock(&d->evtchn->lock);
 	return give_port(d, port, arg + offsetof(struct evtchn_alloc_unbound, port));
 }
@@ -697,6 +699,7 @@ int evtchn_init(struct domain *d)
 	BUILD_ASSERT(sizeof(struct evtchn) == 16);
 	if (!t)
 		return -ENOMEM;
+	t->most = EVTCHN_MAX_PORTS;
 	t->limit = EVTCHN_2L_NR_CHANNELS;
 	t->first_free = 1;
 	if (bucket_make(t)) {
@@ -705,4 +708,47 @@ int evtchn_init(struct domain *d)
 	}
 	d->evtchn = t;
 	return 0;
+}
+
+void evtchn_set_limit(struct domain *d, u32 highest)
+{
+	struct evtchn_table *t = d->evtchn;
+
+	t->most = min(max(highest, 1u), (u32)EVTCHN_MAX_PORTS - 1) + 1;
+	t->limit = min(t->limit, t->most);
+	t->ports = min(t->ports, t->limit);
+}
+
+/* No port opens any more; then those that are open close. Others may bind to one meanwhile, but only until it is its turn. */
+void evtchn_destroy(struct domain *d)
+{
+	struct evtchn_table *t = d->evtchn;
+
+	spin_lock(&t->lock);
+	t->most = t->limit = 0;
+	spin_unlock(&t->lock);
+	for (u32 port = 1; port < t->ports; port++) {
+		if (evtchn_at(t, port)->state != EVTCHNSTAT_closed)
+			close_port(d, port);
+		if (port % EVTCHNS_PER_BUCKET == 0)
+			preempt_point();
+	}
+	spin_lock(&t->lock);
+	t->ports = 0;
+	if (d->fifo)
+		fifo_leave(d);
+	spin_unlock(&t->lock);
+	for (u32 i = 0; i < EVTCHN_BUCKETS && t->bucket[i]; i++) {
+		free_page(t->bucket[i]);
+		t->bucket[i] = NULL;
+	}
+	if (t->fifo_spare)
+		free_page(t->fifo_spare);
+	t->fifo_spare = NULL;
+}
+
+void evtchn_free(struct domain *d)
+{
+	free_page(d->evtchn);
+	d->evtchn = NULL;
 }

@@ -202,7 +202,7 @@ static int enter(struct domain *d)
 	for (u32 port = 1; port < t->ports; port++)
 		evtchn_at(t, port)->deferred = READ_ONCE(d->shared_info->evtchn_pending[port / 64]) >> port % 64 & 1;
 	t->fifo_spare = f;
-	t->limit = EVTCHN_MAX_PORTS;
+	t->limit = t->most;
 	spin_lock(&t->fifo_lock);
 	d->fifo = f;
 	spin_unlock(&t->fifo_lock);
@@ -258,7 +258,7 @@ void fifo_leave(struct domain *d)
 	spin_lock(&t->fifo_lock);
 	d->fifo = NULL;
 	spin_unlock(&t->fifo_lock);
-	t->limit = EVTCHN_2L_NR_CHANNELS;
+	t->limit = min((u32)EVTCHN_2L_NR_CHANNELS, t->most);
 	t->ports = t->ports < t->limit ? t->ports : t->limit;
 	for (u32 i = 0; i < f->word_pages; i++)
 		unmap_page(f->words[i]);

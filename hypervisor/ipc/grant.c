@@ -65,6 +65,7 @@ struct grant_table {
 	struct spinlock lock;
 	u32 version, frames, entries;
 	u32 claims;		/* of all entries */
+	bool ended;		/* the domain dies: no claims any more, and no entries */
 	u32 mappings, free_mapping;
 	u64 *shared[MAX_FRAMES];
 	u16 *status[MAX_STATUS_FRAMES];
@@ -740,6 +741,8 @@ static bool frame_add(struct domain *d)
 {
 	struct grant_table *t = d->grants;
 
+	if (t->ended)
+		return false;
 	if (!t->active[t->frames] && !(t->active[t->frames] = alloc_pages(ACTIVE_ORDER)))
 		return false;
 	if ((t->version == 2 && !make_status(d, t->frames + 1)) || !make_shared(d, &t->shared[t->frames]))
@@ -1035,29 +1038,56 @@ int grant_init(struct domain *d)
 	d->grants = t;
 	if (frame_add(d))
 		return 0;
-	grant_destroy(d);
+	grant_free(d);
 	return -ENOMEM;
 }
 
-/* The page-table entries are gone already, and their references with them. */
-static void mapping_drop(struct mapping *m)
+/*
+ * The page-table entries are gone already, and their references with them. A domain with claims on its entries stays known, so
+ * the granter is found.
+ */
+static void mapping_drop(const struct mapping *m)
 {
-	struct domain *rd = m->flags ? domain_find(m->domid) : NULL;
-
 	if (m->flags & MAP_DEVICE)
 		put_granted(m->mfn, m->flags & MAP_READONLY);
-	if (rd)
-		release_ref(rd->grants, m->ref, m->flags & MAP_READONLY);
+	if (m->flags)
+		release_ref(domain_find(m->domid)->grants, m->ref, m->flags & MAP_READONLY);
 }
 
 void grant_destroy(struct domain *d)
 {
 	struct grant_table *t = d->grants;
 
-	for (u32 i = 0; i < t->mappings; i++)
+	spin_lock(&t->lock);
+	t->ended = true;
+	t->entries = 0;
+	spin_unlock(&t->lock);
+	for (u32 i = 0; i < t->mappings; i++) {
 		mapping_drop(mapping_of(t, i));
-	for (u32 i = 0; i < t->mappings; i += MAPPINGS_PER_PAGE)
-		free_page(mapping_of(t, i));
+		if (i % MAPPINGS_PER_PAGE == MAPPINGS_PER_PAGE - 1) {
+			free_page(t->tracked[i / MAPPINGS_PER_PAGE]);
+			preempt_point();
+		}
+	}
+	t->mappings = 0;
+	t->free_mapping = NO_HANDLE;
+}
+
+/* The lock: whoever dropped the last claim has let go of the table. */
+bool grant_is_claimed(struct domain *d)
+{
+	bool claimed;
+
+	spin_lock(&d->grants->lock);
+	claimed = d->grants->claims;
+	spin_unlock(&d->grants->lock);
+	return claimed;
+}
+
+void grant_free(struct domain *d)
+{
+	struct grant_table *t = d->grants;
+
 	for (u32 i = 0; i < MAX_FRAMES && t->shared[i]; i++)
 		unshare_frame(d, t->shared[i]);
 	for (u32 i = 0; i < MAX_STATUS_FRAMES && t->status[i]; i++)
