@@ -26,6 +26,7 @@ static void shell_thread(void *unused)
 {
 	static char commands[MAX_GUEST_CMDLINE];
 
+	services_init();
 	if (cmdline_get(boot.cmdline, "run", commands, sizeof(commands)))
 		shell_run(commands);
 	shell_loop();

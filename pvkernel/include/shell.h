@@ -21,4 +21,7 @@ struct command {
 void shell_run(char *text);
 void shell_loop(void) __attribute__((noreturn));
 
+/* Before the first command, in a thread: what the image has for it, a guest's in guest/, domain 0's in control/. */
+void services_init(void);
+
 #endif

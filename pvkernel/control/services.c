@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What domain 0 starts before its prompt, each after what it uses. */
+#include "../include/boot.h"
+#include "../include/shell.h"
+#include "ramdisk.h"
+
+void services_init(void)
+{
+	if (boot.native)
+		return;
+	ramdisk_init();
+}
