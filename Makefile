@@ -144,11 +144,15 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 # The guest kernel's tests see its headers, and the hypervisor's not at all.
-$(B)/unit/test_pvk_% $(B)/unit/test_ctl_%: HOST_CFLAGS := $(subst -Ihypervisor/include,-Ipvkernel/include,$(HOST_CFLAGS))
+$(B)/unit/test_pvk_% $(B)/unit/test_ctl_% $(B)/unit/test_ring_% $(B)/unit/test_race_%: HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
+
+# What two threads do to each other is ThreadSanitizer's to judge.
+SANITIZE := address,undefined
+$(B)/unit/test_race_%: SANITIZE := thread
 
 $(B)/unit/%: tests/unit/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'
-	$(Q)$(CC) $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< -lcmocka
+	$(Q)$(CC) $(HOST_CFLAGS) -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -o $@ $< -lcmocka
 
 $(B)/fuzz/%: tests/fuzz/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'
