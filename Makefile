@@ -144,7 +144,8 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 # The guest kernel's tests see its headers, and the hypervisor's not at all.
-$(B)/unit/test_pvk_% $(B)/unit/test_ctl_% $(B)/unit/test_ring_% $(B)/unit/test_race_%: HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
+$(B)/unit/test_pvk_% $(B)/unit/test_ctl_% $(B)/unit/test_ring_% $(B)/unit/test_race_% \
+$(B)/fuzz/fuzz_cpio $(B)/fuzz/fuzz_config: HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
 
 # What two threads do to each other is ThreadSanitizer's to judge.
 SANITIZE := address,undefined

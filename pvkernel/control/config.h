@@ -9,21 +9,32 @@ enum action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE, ACTION_RENAME_RES
 
 #define CONFIG_NAME_MAX 64
 #define CONFIG_DEVICES 8
+#define CONFIG_VCPUS 32			/* what shared_info has room for */
 
 struct domain_config {
 	char name[CONFIG_NAME_MAX];
 	char kernel[128], ramdisk[128];	/* paths in domain 0's ramdisk; "": none */
-	char extra[1024];		/* with root= in front, if given */
-	u64 memory, maxmem;		/* KiB; maxmem 0: memory */
+	char extra[1024];		/* the command line: cmdline, or extra with root= in front, if given */
+	u64 memory, maxmem;		/* KiB; at least memory */
 	u32 vcpus, maxvcpus;
-	u64 cpus;			/* bit n: may run on CPU n; ~0: all */
-	u16 cpu_weight, cap;
-	enum action on_poweroff, on_reboot, on_crash;
+	u64 cpus[CONFIG_VCPUS];		/* for each vCPU, bit n: may run on CPU n; ~0: all */
+	u32 cpu_weight, cap;		/* weight 0: the scheduler's own */
+	enum action on_poweroff, on_reboot, on_crash, on_watchdog;
+	bool has_uuid;
+	u8 uuid[16];
 	char disk[CONFIG_DEVICES][128], vif[CONFIG_DEVICES][128];	/* specifications, checked for form */
 	u32 disks, vifs;
 };
 
-/* False: *error is one line that names file, line and what was expected. Nothing else of the text is kept. */
-bool config_parse(const char *file, const char *text, size_t length, struct domain_config *config, char *error, size_t size);
+/*
+ * False: *message is one line that names file, line and what was expected. True: it is empty, or a line for each key that
+ * nobody here knows. Nothing else of the text is kept. The configuration is filled from its defaults on.
+ */
+bool config_parse(const char *file, const char *text, size_t length, struct domain_config *config, char *message, size_t size);
+
+/* "all", "0-3,^1": the bits of the CPUs, or false. 64 CPUs at most. */
+bool config_cpu_list(const char *text, u64 *cpus);
+
+const char *action_name(enum action action);
 
 #endif
