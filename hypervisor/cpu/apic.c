@@ -9,6 +9,7 @@
 #include <cpu.h>
 #include <irq.h>
 #include <pagetable.h>
+#include <trace.h>
 
 enum {	/* offsets / 16 */
 	APIC_ID = 0x02, APIC_TPR = 0x08, APIC_EOI = 0x0b, APIC_SVR = 0x0f, APIC_ESR = 0x28, APIC_ICR = 0x30,
@@ -120,6 +121,8 @@ void handle_irq(struct vcpu *v, int vector)
 		console_interrupt();
 	else if (vector == VECTOR_APIC_ERROR)
 		log_warning("CPU %d: local APIC error 0x%x", v->cpu->id, apic_read(APIC_ESR));
-	else if (vector != VECTOR_KICK)
+	else if (vector == VECTOR_KICK)
+		trace_load_entries();
+	else
 		log_warning("CPU %d: unexpected interrupt, vector 0x%x", v->cpu->id, vector);
 }

@@ -29,6 +29,7 @@ enum { PAGE_CODE = 0, PAGE_CPU = CPU_WINDOW_STRUCT, PAGE_NMI = 4, PAGE_DF = 7, P
 #define LDT_SELECTOR(n) (0xe100 + 16 * (n))
 
 struct cpu *cpus[MAX_CPUS];
+void (*hypercall_entry)(void) = entry_hypercall;
 
 u64 hv_gdt[512] __attribute__((aligned(4096))) = {
 	[(HV_CS - SELECTOR_BASE) / 8] = 0x00af9b000000ffff,
@@ -44,7 +45,7 @@ struct gate {
 	u16 offset_middle;
 	u32 offset_high, reserved;
 };
-static struct gate idt[256] __attribute__((aligned(4096)));
+static struct gate idt[2][256] __attribute__((aligned(4096)));	/* [1]: its entries record first (debug/trace.c) */
 
 struct table_pointer {
 	u16 limit;
@@ -56,19 +57,26 @@ struct table_pointer {
 enum { IST_NONE, IST_NMI, IST_DF, IST_MC, IST_DB };
 enum { GATE_INTERRUPT = 0x8e, GATE_INTERRUPT_USER = 0xee };
 
-static void idt_fill(void)
+static void idt_fill(struct gate *gates, const u64 *points)
 {
 	for (int i = 0; i < 256; i++) {
-		u64 entry = entry_points[i];
+		u64 entry = points[i];
 		bool user = i == 3 || i == 4 || i == 0x80;
 
-		idt[i] = (struct gate) {
+		gates[i] = (struct gate) {
 			.offset_low = entry, .offset_middle = entry >> 16, .offset_high = entry >> 32,
 			.selector = HV_CS,
 			.attributes = user ? GATE_INTERRUPT_USER : GATE_INTERRUPT,
 			.ist = i == 1 ? IST_DB : i == 2 ? IST_NMI : i == 8 ? IST_DF : i == 18 ? IST_MC : IST_NONE,
 		};
 	}
+}
+
+void load_idt(bool traced)
+{
+	struct table_pointer pointer = { sizeof(idt[0]) - 1, (u64)idt[traced] };
+
+	asm volatile("lidt %0" :: "m"(pointer));
 }
 
 /* --- system descriptors ----------------------------------------------------------------------------------- */
@@ -187,15 +195,15 @@ struct cpu *cpu_create(int id, u32 apic_id)
 
 void cpu_load_tables(struct cpu *c)
 {
-	struct table_pointer idt_pointer = { sizeof(idt) - 1, (u64)idt };
-
-	if (!idt[0].selector)
-		idt_fill();
+	if (!idt[0][0].selector) {
+		idt_fill(idt[0], entry_points);
+		idt_fill(idt[1], traced_entry_points);
+	}
 	set_system_descriptor(TSS_SELECTOR(c->id), TYPE_TSS, (u64)&c->tss, sizeof(c->tss) - 1);
 	load_gdt((u64)hv_gdt);
 	asm volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" :: "i"(HV_CS) : "rax", "memory");
 	asm volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" :: "r"(HV_SS), "r"(0));
-	asm volatile("lidt %0" :: "m"(idt_pointer));
+	load_idt(false);
 	asm volatile("ltr %w0" :: "r"(TSS_SELECTOR(c->id)));
 	asm volatile("lldt %w0" :: "r"(0));
 

@@ -110,6 +110,7 @@ entry_hypercall:
 	sub	$R_rflags, %rsp
 	mov	%rcx, R_rip(%rsp)
 	SAVE	ARGUMENTS
+hypercall_saved:
 	mov	%r10, %rcx
 	lea	-VCPU_REGS(%rsp), %r9
 	incq	V_hypercalls(%rsp)
@@ -131,6 +132,21 @@ entry_hypercall:
 	sysretq
 1:	mov	$-38, %rax
 	jmp	2b
+
+/* The same, with a record of it first. */
+	.globl	entry_hypercall_traced
+	.balign	16
+entry_hypercall_traced:
+	push	%r11
+	sub	$R_rflags, %rsp
+	mov	%rcx, R_rip(%rsp)
+	mov	%rax, R_rax(%rsp)
+	SAVE	ARGUMENTS
+	lea	-VCPU_REGS(%rsp), %rdi
+	call	trace_hypercall
+	mov	R_rax(%rsp), %rax
+	RESTORE	ARGUMENTS
+	jmp	hypercall_saved
 
 hypercall_upcall:
 	COMPLETE_HYPERCALL_FRAME
@@ -384,6 +400,35 @@ return_to_hypervisor:	/* or wherever an NMI came from */
 	POP_ALL
 	iretq
 
+/*
+ * The same vectors, recorded first: the number is pushed on what the CPU has pushed, and then becomes the address of the
+ * usual entry. Those with a stack of their own are not recorded.
+ */
+	.balign	16
+traced_stubs:
+	vector = 0
+	.rept	256
+	.balign	16
+	push	$vector
+	jmp	traced
+	vector = vector + 1
+	.endr
+
+#define CALLER_SAVED rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11
+
+traced:
+	PUSH_EACH	CALLER_SAVED
+	cld
+	mov	72(%rsp), %edi
+	lea	80(%rsp), %rsi
+	call	trace_vector
+	lea	entry_points(%rip), %rax
+	mov	72(%rsp), %ecx
+	mov	(%rax, %rcx, 8), %rax
+	mov	%rax, 72(%rsp)
+	POP_EACH	r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	ret
+
 /* Where each vector enters; descriptors.c makes the IDT of it. */
 	.section .rodata
 	.balign	8
@@ -400,6 +445,23 @@ entry_points:
 	.quad	entry_int80
 	.else
 	.quad	interrupt_stubs + 16 * (vector - 32)
+	.endif
+	vector = vector + 1
+	.endr
+	.globl	traced_entry_points
+traced_entry_points:
+	vector = 0
+	.rept	256
+	.if vector == 1
+	.quad	entry_vector_1
+	.elseif vector == 2
+	.quad	entry_vector_2
+	.elseif vector == 8
+	.quad	entry_vector_8
+	.elseif vector == 18
+	.quad	entry_vector_18
+	.else
+	.quad	traced_stubs + 16 * vector
 	.endif
 	vector = vector + 1
 	.endr

@@ -13,6 +13,7 @@
 #include <frames.h>
 #include <irq.h>
 #include <string.h>
+#include <trace.h>
 #include <uaccess.h>
 
 /* --- from a guest ---------------------------------------------------------------------------------- */
@@ -155,6 +156,9 @@ void exit_work(struct vcpu *v)
 				v->nmi_pending = true;
 			else
 				bounce_nmi(v);
+		} else if (v->work & WORK_TRACE) {
+			__atomic_and_fetch(&v->work, ~WORK_TRACE, __ATOMIC_ACQ_REL);
+			trace_return(v);
 		} else {
 			return;
 		}

@@ -12,6 +12,7 @@
 #include <cpu.h>
 #include <irq.h>
 #include <pvclock.h>
+#include <trace.h>
 #include <uaccess.h>
 
 #define barrier() asm volatile("" ::: "memory")	/* stores are seen in order on x86 */
@@ -109,6 +110,8 @@ void runstate_change(struct vcpu *v, int state)
 {
 	u64 now = now_ns();
 
+	if (unlikely(trace_mask))
+		trace_runstate_change(v, state);
 	v->runstate_time[v->runstate] += now - v->runstate_entry;
 	v->runstate_entry = now;
 	v->runstate = state;

@@ -33,6 +33,7 @@ struct cpu {
 	int id;
 	u32 apic_id;
 	bool online;
+	bool traced;		/* its entries are those that record */
 	maddr_t cr3;		/* loaded now */
 	u64 flush_request;	/* [a] a shootdown that others wait for */
 	u32 tlb_clock;		/* value of the TLB clock at this CPU's last full flush */
@@ -50,6 +51,7 @@ extern int cpu_count;	/* CPUs online */
 
 /* --- cpu/descriptors.c: for switching vCPUs -------------------------------------------------------- */
 void load_gdt(u64 page14);	/* the GDT whose page 14, the hypervisor's, is mapped there */
+void load_idt(bool traced);	/* the usual one, or the one whose entries record first */
 void load_ldt(struct cpu *c, u64 base, unsigned entries);
 
 /* --- cpu/features.c ----------------------------------------------------------------------------- */

@@ -12,9 +12,11 @@ enum {	/* exceptions */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };	/* a page fault's error code */
 
 /* --- cpu/entry.S ------------------------------------------------------------------------------ */
-extern const u64 entry_points[256];
+extern const u64 entry_points[256], traced_entry_points[256];
 extern const char iret_partial[], iret_full[], vcpu_first_run[];
 void entry_hypercall(void);
+void entry_hypercall_traced(void);
+extern void (*hypercall_entry)(void);	/* one of these two */
 void entry_user_syscall(void);
 void entry_syscall32(void);
 void entry_user_sysenter(void);
@@ -68,7 +70,7 @@ extern u64 hv_gdt[512];
 /* Where SYSCALL leads. */
 static inline void cpu_enter_mode(struct cpu *c, bool kernel_mode)
 {
-	c->entry_target = (u64)(kernel_mode ? entry_hypercall : entry_user_syscall);
+	c->entry_target = (u64)(kernel_mode ? hypercall_entry : entry_user_syscall);
 }
 
 #endif

@@ -29,6 +29,7 @@ enum frame_type {
 
 #define OWNER_NONE 0xffff	/* nobody's: never the owner of a frame */
 #define OWNER_XEN 0x7ff2	/* DOMID_XEN */
+#define OWNER_LENT 0x7ff7	/* the hypervisor's, for domain 0 to map as DOMID_XEN's */
 #define OWNER_IO 0x7ff1		/* not memory (DOMID_IO) */
 
 /* struct frame.flags */
@@ -101,6 +102,7 @@ bool release_domain_frame(struct domain *d, mfn_t mfn);
 
 /* A page of the hypervisor's that a domain may map (shared_info, grant frames): owner d, not on its list nor counted. */
 mfn_t share_frame_with(struct domain *d, void *page);
+mfn_t lend_frame(void *page);	/* a page that domain 0 may map as DOMID_XEN's from now on, for good */
 /* The hypervisor is done with it; it is freed when the domain's last mapping goes. */
 void unshare_frame(struct domain *d, void *page);
 

@@ -30,12 +30,13 @@ enum {
 	WORK_SCHEDULE = 1 << 0,	/* another vCPU may have to run: preempted, yielding, blocked, shut down */
 	WORK_NMI = 1 << 1,	/* an NMI waits for delivery */
 	WORK_FAILSAFE = 1 << 2,	/* a segment register could not be loaded: the failsafe callback is due */
+	WORK_TRACE = 1 << 3,	/* its entry was recorded, so its return has to be */
 };
 
 /* What exits from a guest went to; the order is that of paravane_op's buffer. */
 enum {
 	EXIT_HYPERCALL, EXIT_INTERPRETED, EXIT_PTWR, EXIT_BOUNCED, EXIT_INTERRUPT, EXIT_UPCALL,
-	COUNT_CR3_LOAD, COUNT_TLB_FLUSH, EXIT_PAGE_FAULT, EXIT_GP, COUNT_SWITCH, COUNTERS = 16,
+	COUNT_CR3_LOAD, COUNT_TLB_FLUSH, EXIT_PAGE_FAULT, EXIT_GP, COUNT_SWITCH, COUNTERS = 16, TRACED_COUNTERS = EXIT_UPCALL + 1,
 };
 
 enum { RUN_RUNNING, RUN_RUNNABLE, RUN_BLOCKED, RUN_OFFLINE };	/* ABI: RUNSTATE_* */
@@ -70,6 +71,7 @@ struct vcpu {
 	u8 trap_flags[256];	/* ABI: TI_* of trap_info.flags */
 
 	u64 counters[COUNTERS];	/* [o] */
+	u64 traced_counters[TRACED_COUNTERS];	/* [o] as they were at the last traced return */
 
 	u64 cr4;		/* the guest's view */
 	bool ts;		/* virtual CR0.TS */

@@ -124,8 +124,10 @@ int foreign_owner(struct domain *d, u16 id, domid_t *owner)
 	*owner = OWNER_NONE;
 	if (id == DOMID_IO)
 		return 0;
-	if (id == DOMID_XEN)
+	if (id == DOMID_XEN) {
+		*owner = OWNER_LENT;
 		return d->privileged ? 0 : -EPERM;
+	}
 	if (id == d->id || !domain_find(id))
 		return -ESRCH;
 	*owner = id;

@@ -55,6 +55,7 @@ void control_switch(struct vcpu *prev, struct vcpu *next) { }
 void fpu_switch(struct vcpu *prev, struct vcpu *next) { }
 void debugreg_switch(struct vcpu *prev, struct vcpu *next) { }
 void entry_hypercall(void) { }
+void (*hypercall_entry)(void) = entry_hypercall;
 void entry_user_syscall(void) { }
 
 static int times_queued(const struct vcpu *v)
