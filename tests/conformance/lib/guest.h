@@ -52,6 +52,13 @@ void finish(void) __attribute__((noreturn));
 /* End without a plan: the rest cannot be judged. */
 void bail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* Verdicts so far. */
+extern unsigned int verdicts;
+/* This copy of the image runs in a second domain (domain.h), which may not write to the console: it prints into memory. */
+extern bool second_domain, bailed_out;
+extern char print_log[16384];
+extern uint32_t print_log_used;
+
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void print_va(const char *format, __builtin_va_list args);
 
@@ -97,9 +104,11 @@ extern struct vcpu_info *vcpu_info;
 /* Whether VIRQ_TIMER came by itself before the runtime stopped the periodic timer. */
 extern bool start_timer_was_running;
 extern char hypercall_page[PAGE_SIZE];
-extern char image_end[];
+extern char image_end[], boot_stack_top[], trap_stack_top[];
 
 void test_main(void);
+/* Where a second domain's vCPU 0 begins: the runtime comes up, function(argument) is called, the domain powers off. */
+void second_start(void (*function)(uint64_t), uint64_t argument) __attribute__((noreturn));
 
 /* --- traps (entry.S, traps.c) ---------------------------------------------- */
 
@@ -247,6 +256,9 @@ bool in_some_try(bool (*try)(void));
 /* A zeroed page of the image's spare ones; never runs out silently. */
 void *page_alloc(void);
 void page_free(void *page);
+bool page_is_spare(const void *page);
+/* No page is taken any more: for a copy of the image, whose spare pages were not copied. */
+void page_free_all(void);
 /* The frame behind an address of the image, by the guest's own p2m. */
 uint64_t mfn_of(const void *address);
 /* The address of one of the domain's frames in the boot mapping, by the m2p. */

@@ -74,6 +74,7 @@ hypercall_page:
 	.section .bss
 	.balign 4096
 	.skip	65536
+	.globl boot_stack_top
 boot_stack_top:
 	/* Stack for entries from user mode; apart from the boot stack, whose frames it must not touch. */
 	.skip	32768

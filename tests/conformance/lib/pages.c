@@ -28,6 +28,16 @@ void page_free(void *page)
 	taken[((uint8_t *)page - pool[0]) / PAGE_SIZE] = false;
 }
 
+bool page_is_spare(const void *page)
+{
+	return (const uint8_t *)page >= pool[0] && (const uint8_t *)page < pool[POOL_PAGES];
+}
+
+void page_free_all(void)
+{
+	memset(taken, 0, sizeof(taken));
+}
+
 /* Two neighbours, the second unmapped. */
 void *page_before_hole(void)
 {

@@ -6,8 +6,18 @@
 #include "guest.h"
 #include <stdarg.h>
 
+bool second_domain;
+char print_log[16384];
+uint32_t print_log_used;
+
 static char line[512];
 static size_t used;
+
+static void log_line(void)
+{
+	for (size_t i = 0; i < used && print_log_used < sizeof(print_log); i++)
+		print_log[print_log_used++] = line[i];
+}
 
 static void put(char c)
 {
@@ -15,7 +25,10 @@ static void put(char c)
 		line[used++] = c;
 	if (c != '\n' && used < sizeof(line))
 		return;
-	hypercall(console_io, CONSOLEIO_write, used, line);
+	if (second_domain)
+		log_line();
+	else
+		hypercall(console_io, CONSOLEIO_write, used, line);
 	used = 0;
 }
 

@@ -15,7 +15,6 @@ bool start_timer_was_running;
 
 static uint8_t shared_info_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static struct trap_info trap_table[257];
-extern char trap_stack_top[];
 void guest_start(struct start_info *info) __attribute__((noreturn));
 
 /* Every vector may be raised by int n from user mode; none masks events on entry but page faults. */
@@ -61,7 +60,7 @@ static bool stop_timer(void)
 	return came;
 }
 
-void guest_start(struct start_info *info)
+static void bring_up(struct start_info *info)
 {
 	start_info = info;
 	if (map_page(shared_info_page, info->shared_info | PTE_DATA))
@@ -78,7 +77,23 @@ void guest_start(struct start_info *info)
 	start_timer_was_running = stop_timer();
 	if (mmuext(MMUEXT_NEW_USER_BASEPTR, boot_l4_mfn(), 0))
 		bail("no user root");
+}
+
+void guest_start(struct start_info *info)
+{
+	bring_up(info);
 	print("# conformance image, magic %s\n", info->magic);
 	test_main();
 	finish();
+}
+
+void second_start(void (*function)(uint64_t), uint64_t argument)
+{
+	struct sched_shutdown shutdown = { .reason = SHUTDOWN_poweroff };
+
+	page_free_all();
+	bring_up(start_info);
+	function(argument);
+	for (;;)
+		hypercall(sched_op, SCHEDOP_shutdown, &shutdown);
 }

@@ -6,7 +6,8 @@
 #include "guest.h"
 #include <stdarg.h>
 
-static unsigned int verdicts;
+unsigned int verdicts;
+bool bailed_out;
 
 static void verdict(const char *tag, bool ok, const char *format, va_list args)
 {
@@ -77,6 +78,7 @@ void bail(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
+	bailed_out = true;
 	print("Bail out! ");
 	print_va(format, args);
 	print("\n");

@@ -106,7 +106,6 @@ static bool keep_stack(struct regs *regs)
 static void kernel_stack(void)
 {
 	uint8_t *stack = page_alloc();
-	extern char trap_stack_top[];
 
 	trap_hook = keep_stack;
 	check_eq("STACK-1", hypercall(stack_switch, USER_SS, stack + PAGE_SIZE), 0,
