@@ -47,6 +47,12 @@ static u64 page_after(u64 va)
 	return va >= VIRT_BASE ? (PAGE_ALIGN_UP(va) - VIRT_BASE) >> PAGE_SHIFT : 0;
 }
 
+/* The first pfn after a ring page of start_info; domain 0 has none. */
+static u64 page_after_ring(u64 mfn)
+{
+	return mfn && !boot.initial_domain ? mfn_to_pfn(mfn) + 1 : 0;
+}
+
 static void find_pv_memory(u64 stack)
 {
 	const struct start_info *si = boot.start_info;
@@ -56,6 +62,8 @@ static void find_pv_memory(u64 stack)
 	used = MAX(used, page_after(stack));
 	used = MAX(used, page_after(si->pt_base + si->nr_pt_frames * PAGE_SIZE));
 	used = MAX(used, page_after(si->mfn_list + si->nr_pages * sizeof(u64)));
+	used = MAX(used, page_after_ring(si->store_mfn));
+	used = MAX(used, page_after_ring(si->console.domU.mfn));
 	if (si->mod_start)
 		used = MAX(used, page_after(si->mod_start + si->mod_len));
 	boot.nr_pages = si->nr_pages;

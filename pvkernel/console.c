@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The console, one of three: domain 0 has the hypervisor's (console_io and VIRQ_CONSOLE), another
- * domain a ring in a shared page and an event channel, and a bare machine has COM1. Input goes into a
- * queue of bytes at interrupt level; when the queue is full, what comes is lost.
+ * domain a ring that it shares with domain 0 (drivers/frontend/consfront.c), and a bare machine COM1.
+ * Input goes into a queue of bytes at interrupt level; what finds it full stays where it was until the
+ * queue is empty.
  */
 #include <abi/console.h>
-#include <abi/sched.h>
 
 #include "boot.h"
 #include "console.h"
 #include "evtchn.h"
 #include "hypercall.h"
 #include "lib.h"
-#include "mm.h"
 #include "native.h"
 #include "ops.h"
 #include "sched.h"
@@ -23,88 +22,62 @@ static char queue[QUEUE_SIZE];
 static unsigned int queue_head, queue_tail;	/* free-running: put at head, taken at tail */
 static struct wait_queue readers = WAIT_QUEUE_INIT(readers);
 
-/* --- the ring of a domain that is not domain 0 --- */
+/* --- COM1 --- */
 
-static struct xencons_interface *ring(void)
+static void uart_listen(void)
 {
-	u64 pfn = mfn_to_pfn(boot.start_info->console.domU.mfn);
-
-	return (struct xencons_interface *)(VIRT_BASE + (pfn << PAGE_SHIFT));
+	native_irq_handler(IRQ_COM1, console_poll_input, NULL);
+	uart_enable_irq();
 }
 
-static void ring_notify(void)
+const struct console_driver uart_console = { uart_write, uart_read, uart_listen };
+
+/* --- the hypervisor's --- */
+
+static void hypervisor_write(const char *text, size_t len)
 {
-	evtchn_send(boot.start_info->console.domU.evtchn);
+	HYPERVISOR_console_io(CONSOLEIO_write, len, text);
 }
 
-static void ring_write(const char *text, size_t len)
+static size_t hypervisor_read(char *buf, size_t size)
 {
-	struct xencons_interface *r = ring();
+	long n = HYPERVISOR_console_io(CONSOLEIO_read, size, buf);
 
-	while (len) {
-		u32 prod = r->out_prod;
-
-		while (len && prod - READ_ONCE(r->out_cons) < sizeof(r->out)) {
-			r->out[prod++ % sizeof(r->out)] = *text++;
-			len--;
-		}
-		barrier();
-		WRITE_ONCE(r->out_prod, prod);
-		ring_notify();
-		if (len)
-			HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
-	}
+	return n > 0 ? n : 0;
 }
 
-static size_t ring_read(char *buf, size_t size)
+static void hypervisor_listen(void)
 {
-	struct xencons_interface *r = ring();
-	u32 cons = r->in_cons;
-	size_t n = 0;
-
-	while (n < size && cons != READ_ONCE(r->in_prod)) {
-		barrier();
-		buf[n++] = r->in[cons++ % sizeof(r->in)];
-	}
-	barrier();
-	WRITE_ONCE(r->in_cons, cons);
-	if (n)
-		ring_notify();
-	return n;
+	if (evtchn_bind_virq(VIRQ_CONSOLE, console_poll_input, NULL) < 0)
+		printf("console: no VIRQ_CONSOLE, so no input\n");
 }
+
+const struct console_driver hypervisor_console = { hypervisor_write, hypervisor_read, hypervisor_listen };
 
 /* --- all three --- */
 
-void console_write(const char *text, size_t len)
+static const struct console_driver *driver(void)
 {
-	if (boot.native)
-		uart_write(text, len);
-	else if (boot.initial_domain)
-		HYPERVISOR_console_io(CONSOLEIO_write, len, text);
-	else
-		ring_write(text, len);
+	return boot.native ? &uart_console : boot.initial_domain ? &hypervisor_console : &consfront;
 }
 
-static size_t console_read(char *buf, size_t size)
+void console_write(const char *text, size_t len)
 {
-	long n;
+	const struct console_driver *d = driver();
 
-	if (boot.native)
-		return uart_read(buf, size);
-	if (!boot.initial_domain)
-		return ring_read(buf, size);
-	n = HYPERVISOR_console_io(CONSOLEIO_read, size, buf);
-	return n > 0 ? n : 0;
+	if (d)
+		d->write(text, len);
 }
 
 void console_poll_input(void *unused)
 {
 	bool irq = irq_save();
+	const struct console_driver *d = driver();
 	char buf[16];
-	size_t n;
+	size_t room, n;
 
-	while ((n = console_read(buf, sizeof(buf)))) {
-		for (size_t i = 0; i < n && queue_head - queue_tail < QUEUE_SIZE; i++)
+	while ((room = QUEUE_SIZE - (queue_head - queue_tail)) && d && (n = d->read(buf, MIN(room, sizeof(buf))))) {
+		for (size_t i = 0; i < n; i++)
 			queue[queue_head++ % QUEUE_SIZE] = buf[i];
 	}
 	wake_up(&readers);
@@ -113,27 +86,38 @@ void console_poll_input(void *unused)
 
 void console_init_input(void)
 {
-	if (boot.native) {
-		native_irq_handler(IRQ_COM1, console_poll_input, NULL);
-		uart_enable_irq();
-	} else if (!boot.initial_domain) {
-		evtchn_set_handler(boot.start_info->console.domU.evtchn, console_poll_input, NULL);
-	} else if (evtchn_bind_virq(VIRQ_CONSOLE, console_poll_input, NULL) < 0) {
-		printf("console: no VIRQ_CONSOLE, so no input\n");
-	}
+	const struct console_driver *d = driver();
+
+	if (d)
+		d->listen();
 	console_poll_input(NULL);
+}
+
+int console_getc_unless(const bool *stop)
+{
+	bool irq = irq_save();
+	int c = -1;
+
+	if (queue_head == queue_tail)
+		console_poll_input(NULL);
+	while (queue_head == queue_tail && !READ_ONCE(*stop))
+		wait_on(&readers);
+	if (!READ_ONCE(*stop))
+		c = (u8)queue[queue_tail++ % QUEUE_SIZE];
+	irq_restore(irq);
+	return c;
 }
 
 int console_getc(void)
 {
-	bool irq = irq_save();
-	u8 c;
+	static const bool never;
 
-	while (queue_head == queue_tail)
-		wait_on(&readers);
-	c = queue[queue_tail++ % QUEUE_SIZE];
-	irq_restore(irq);
-	return c;
+	return console_getc_unless(&never);
+}
+
+void console_wake(void)
+{
+	wake_up(&readers);
 }
 
 int printf(const char *fmt, ...)
