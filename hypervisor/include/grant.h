@@ -9,6 +9,11 @@
 #include <vcpu.h>
 
 int grant_init(struct domain *d);	/* 0 or -ENOMEM */
+/*
+ * Before it has grants: the most frames of its table and of its mappings (-1: the default), and the highest version. More than what is
+ * possible is taken for that. -EINVAL: no such version.
+ */
+int grant_set_limits(struct domain *d, s32 frames, s32 mapping_frames, u32 version);
 
 /*
  * A domain's end, in three steps.
