@@ -80,7 +80,7 @@
 #ifndef __ASSEMBLY__
 #include <stdint.h>
 
-/* 16 bytes: a set of numbers in the caller's memory, bit n of byte n / 8. */
+/* A set of numbers in the caller's memory, bit n mod 8 of byte n / 8. 16 bytes. */
 struct xenctl_bitmap {
 	uint64_t bitmap;	/* 0x00 points to (nr_bits + 7) / 8 bytes */
 	uint32_t nr_bits;	/* 0x08 */
@@ -111,7 +111,7 @@ struct xen_domctl_createdomain {
 /* 112 bytes. */
 struct xen_domctl_getdomaininfo {
 	uint16_t domain;	/* 0x00 OUT */
-	uint16_t pad1;
+	uint16_t pad1;		/* 0x02 */
 	uint32_t flags;		/* 0x04 OUT: XEN_DOMINF_*, shutdown reason from bit 16 on */
 	uint64_t tot_pages;	/* 0x08 OUT: pages owned */
 	uint64_t max_pages;	/* 0x10 OUT: pages allowed */
@@ -126,7 +126,7 @@ struct xen_domctl_getdomaininfo {
 	uint8_t handle[16];	/* 0x4c OUT */
 	uint32_t cpupool;	/* 0x5c OUT */
 	uint8_t gpaddr_bits;	/* 0x60 OUT */
-	uint8_t pad2[7];
+	uint8_t pad2[7];	/* 0x61 */
 	struct xen_arch_domainconfig arch_config;	/* 0x68 OUT */
 };
 
@@ -187,10 +187,14 @@ struct xen_domctl_scheduler_op {
 	uint32_t sched_id;	/* 0x00 IN: XEN_SCHEDULER_* as sysctl sched_id told */
 	uint32_t cmd;		/* 0x04 IN: XEN_DOMCTL_SCHEDOP_* */
 	union {			/* 0x08 IN/OUT */
-		struct xen_domctl_sched_credit credit;
-		struct xen_domctl_sched_credit2 credit2;
-		uint64_t largest[2];
-	} u;
+		struct xen_domctl_sched_credit credit;		/* 0x08 */
+		struct xen_domctl_sched_credit2 credit2;	/* 0x08 */
+		struct {
+			uint64_t vcpus;		/* 0x08 for schedulers with parameters of a vCPU: not here */
+			uint32_t nr_vcpus;	/* 0x10 */
+			uint32_t padding;	/* 0x14 */
+		} v;			/* 0x08 */
+	} u;			/* 0x08 */
 };
 
 /* 16 bytes. */
@@ -224,24 +228,24 @@ struct xen_domctl {
 	uint32_t cmd;		/* 0x00 IN: XEN_DOMCTL_* */
 	uint32_t interface_version;	/* 0x04 IN: XEN_DOMCTL_INTERFACE_VERSION */
 	uint16_t domain;	/* 0x08 IN; createdomain: IN/OUT */
-	uint16_t pad[3];
+	uint16_t _pad[3];	/* 0x0a */
 	union {			/* 0x10 */
-		struct xen_domctl_createdomain createdomain;
-		struct xen_domctl_getdomaininfo getdomaininfo;
-		struct xen_domctl_getpageframeinfo3 getpageframeinfo3;
-		struct xen_domctl_vcpuaffinity vcpuaffinity;
-		struct xen_domctl_max_mem max_mem;
-		struct xen_domctl_vcpucontext vcpucontext;
-		struct xen_domctl_getvcpuinfo getvcpuinfo;
-		struct xen_domctl_max_vcpus max_vcpus;
-		struct xen_domctl_scheduler_op scheduler_op;
-		struct xen_domctl_setdomainhandle setdomainhandle;
-		struct xen_domctl_hypercall_init hypercall_init;
-		struct xen_domctl_settimeoffset settimeoffset;
-		struct xen_domctl_sendtrigger sendtrigger;
-		struct xen_domctl_set_virq_handler set_virq_handler;
-		uint8_t largest[128];
-	} u;
+		struct xen_domctl_createdomain createdomain;	/* 0x10 */
+		struct xen_domctl_getdomaininfo getdomaininfo;	/* 0x10 */
+		struct xen_domctl_getpageframeinfo3 getpageframeinfo3;	/* 0x10 */
+		struct xen_domctl_vcpuaffinity vcpuaffinity;	/* 0x10 */
+		struct xen_domctl_max_mem max_mem;	/* 0x10 */
+		struct xen_domctl_vcpucontext vcpucontext;	/* 0x10 */
+		struct xen_domctl_getvcpuinfo getvcpuinfo;	/* 0x10 */
+		struct xen_domctl_max_vcpus max_vcpus;	/* 0x10 */
+		struct xen_domctl_scheduler_op scheduler_op;	/* 0x10 */
+		struct xen_domctl_setdomainhandle setdomainhandle;	/* 0x10 */
+		struct xen_domctl_hypercall_init hypercall_init;	/* 0x10 */
+		struct xen_domctl_settimeoffset settimeoffset;	/* 0x10 */
+		struct xen_domctl_sendtrigger sendtrigger;	/* 0x10 */
+		struct xen_domctl_set_virq_handler set_virq_handler;	/* 0x10 */
+		uint8_t pad[128];	/* 0x10 */
+	} u;			/* 0x10 */
 };
 #endif
 

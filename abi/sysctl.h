@@ -41,7 +41,8 @@
 struct xen_sysctl_readconsole {
 	uint8_t clear;		/* 0x00 IN: forget what is there */
 	uint8_t incremental;	/* 0x01 IN: start at index */
-	uint8_t pad0, pad1;
+	uint8_t pad0;		/* 0x02 */
+	uint8_t pad1;		/* 0x03 */
 	uint32_t index;		/* 0x04 IN/OUT: of the next byte, counted from boot */
 	uint64_t buffer;	/* 0x08 IN */
 	uint32_t count;		/* 0x10 IN/OUT: bytes of room, bytes copied */
@@ -67,7 +68,7 @@ struct xen_sysctl_physinfo {
 	uint32_t cpu_khz;	/* 0x18 OUT: the TSC's frequency */
 	uint32_t capabilities;	/* 0x1c OUT: XEN_SYSCTL_PHYSCAP_* */
 	uint32_t arch_capabilities;	/* 0x20 OUT */
-	uint32_t pad;
+	uint32_t pad;		/* 0x24 */
 	uint64_t total_pages;	/* 0x28 OUT: RAM */
 	uint64_t free_pages;	/* 0x30 OUT */
 	uint64_t scrub_pages;	/* 0x38 OUT: free, and not yet scrubbed */
@@ -133,17 +134,17 @@ struct xen_sysctl {
 	uint32_t cmd;		/* 0x00 IN: XEN_SYSCTL_* */
 	uint32_t interface_version;	/* 0x04 IN: XEN_SYSCTL_INTERFACE_VERSION */
 	union {			/* 0x08 */
-		struct xen_sysctl_readconsole readconsole;
-		struct xen_sysctl_tbuf_op tbuf_op;
-		struct xen_sysctl_physinfo physinfo;
-		struct xen_sysctl_sched_id sched_id;
-		struct xen_sysctl_getdomaininfolist getdomaininfolist;
-		struct xen_sysctl_debug_keys debug_keys;
-		struct xen_sysctl_getcpuinfo getcpuinfo;
-		struct xen_sysctl_availheap availheap;
-		struct xen_sysctl_cputopoinfo cputopoinfo;
-		uint8_t largest[128];
-	} u;
+		struct xen_sysctl_readconsole readconsole;	/* 0x08 */
+		struct xen_sysctl_tbuf_op tbuf_op;	/* 0x08 */
+		struct xen_sysctl_physinfo physinfo;	/* 0x08 */
+		struct xen_sysctl_sched_id sched_id;	/* 0x08 */
+		struct xen_sysctl_getdomaininfolist getdomaininfolist;	/* 0x08 */
+		struct xen_sysctl_debug_keys debug_keys;	/* 0x08 */
+		struct xen_sysctl_getcpuinfo getcpuinfo;	/* 0x08 */
+		struct xen_sysctl_availheap availheap;	/* 0x08 */
+		struct xen_sysctl_cputopoinfo cputopoinfo;	/* 0x08 */
+		uint8_t pad[128];	/* 0x08 */
+	} u;			/* 0x08 */
 };
 #endif
 
