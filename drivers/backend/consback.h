@@ -5,14 +5,27 @@
 
 #include "../../pvkernel/include/types.h"
 
-/* A guest's console ring page (mapped by the caller until stop) and our end of its channel. 0, -ENOMEM. */
+#define CONSBACK_NAME_MAX 64
+
+/*
+ * A guest's console ring page and our end of its channel, whose handler we become. Both stay the caller's, who
+ * unmaps the one and closes the other after consback_stop(). 0, -ENOMEM.
+ */
 int consback_start(u16 domid, const char *name, void *ring_page, u32 port);
-void consback_stop(u16 domid);		/* the scrollback stays readable under the name, for the latest consoles */
+void consback_stop(u16 domid);		/* what is in the ring is taken; the scrollback of the latest ones stays under the name */
 void consback_rename(u16 domid, const char *name);
 
-/* The scrollback's newest bytes, at most size; how many. For a name that never was: -ENOENT. */
+/* For a name that never was, or that many others have died since: -ENOENT. The living come before the dead. */
+
+/* The scrollback's newest bytes, at most size; how many. */
 int consback_read(const char *name, char *buf, size_t size);
-/* Our console is the guest's until Ctrl-]; returns then, or when the guest ends. 0, -ENOENT. */
+/* Our console is the guest's until Ctrl-]; returns then, or when the guest ends. 0, -ENOENT, -EBUSY: somebody else's. */
 int consback_attach(const char *name);
+/* As if typed; how many bytes went, less than length when the guest does not read. */
+int consback_send(const char *name, const char *text, size_t length);
+/* Types a line and waits until `answer` is in what the guest puts out after that. 0, -ENOENT, -ETIMEDOUT. */
+int consback_ask(const char *name, const char *line, const char *answer, u64 timeout_ns);
+/* Whole lines of all guests go to our console too, with the guest's name in front. */
+void consback_log(bool on);
 
 #endif
