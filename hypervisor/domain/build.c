@@ -2,13 +2,7 @@
 /*
  * Domain 0 as it is at its first instruction: memory, address space, start_info, registers.
  *
- * Pseudo-physical memory and the first mapping, one page after another from VIRT_BASE:
- *
- *   pfn 0 ..... | kernel | ramdisk? | p2m list? | start_info | L4 L3.. L2.. L1.. | stack | >= 512 KiB | end
- *   VIRT_BASE     kernel_start                               read-only                         4 MiB boundary
- *
- * Behind it, unmapped: the ramdisk, if the kernel takes it so (MOD_START_PFN); the p2m list and the tables
- * that map it at INIT_P2M, if the kernel names a place; then free memory.
+ * Pseudo-physical memory is laid out as placement.h draws it.
  *
  * The domain's frames come in a few runs (struct run) of contiguous machine memory. Tables are written
  * here like a guest would write its own and then validated like a guest's; nothing is trusted for being ours.
@@ -23,11 +17,10 @@
 #include <domain.h>
 #include <frames.h>
 #include <image.h>
+#include <placement.h>
 #include <string.h>
 
 #define MIB (1ul << 20)
-#define STACK_PADDING (512 * 1024)
-#define MAPPING_ALIGN (4 * MIB)
 #define P2M_PER_PAGE (PAGE_SIZE / sizeof(u64))
 #define RUNS_ORDER 3
 #define MAX_RUNS ((PAGE_SIZE << RUNS_ORDER) / sizeof(struct run))
@@ -37,32 +30,20 @@ struct run {
 	u64 pfn, mfn;		/* of its first page; it ends where the next begins */
 };
 
-struct area {
-	u64 pfn, pages;
-};
-
 struct builder {
 	struct image image;
+	struct placement place;
 	struct domain *d;
 	u64 ramdisk_size;
 	struct run *runs;	/* sorted by pfn; runs[run_count].pfn is pages */
 	u32 run_count;
 	u64 pages;
-	struct area initrd, p2m, tables, p2m_tables;
-	u64 start_info, stack;	/* pfns */
-	u64 end;		/* pfn where the first mapping ends */
-	bool p2m_apart;		/* at INIT_P2M */
 };
 
 #define refuse(...) do { \
 	log_error("Paravane: domain 0 cannot start: " __VA_ARGS__); \
 	machine_restart(); \
 } while (0)
-
-static u64 pages_of(u64 bytes)
-{
-	return (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-}
 
 /* --- memory ----------------------------------------------------------------------------------------- */
 
@@ -151,82 +132,9 @@ static void clear(const struct builder *b, struct area a)
 		memset(pfn_to_virt(b, a.pfn + i), 0, PAGE_SIZE);
 }
 
-/* --- layout ------------------------------------------------------------------------------------------ */
-
 static u64 va_of(const struct builder *b, u64 pfn)
 {
-	return b->image.virt_base + (pfn << PAGE_SHIFT);
-}
-
-static struct area take(u64 *next, u64 pages)
-{
-	struct area a = { *next, pages };
-
-	*next += pages;
-	return a;
-}
-
-/* How many tables with entries of 2^shift bytes each are touched by [start, end). */
-static u64 tables_for(u64 start, u64 end, int shift)
-{
-	return ((end - 1) >> (shift + 9)) - (start >> (shift + 9)) + 1;
-}
-
-static u64 lower_tables_for(u64 start, u64 end)
-{
-	return tables_for(start, end, 30) + tables_for(start, end, 21) + tables_for(start, end, 12);
-}
-
-/* The tables map themselves, so their number and the end of the mapping depend on each other. */
-static void place_tables(struct builder *b, u64 next)
-{
-	u64 base = b->image.virt_base, pages = 1, end;
-
-	for (;;) {
-		end = ROUND_UP(va_of(b, next + pages + 1) + STACK_PADDING, MAPPING_ALIGN);
-		if (1 + lower_tables_for(base, end) <= pages)
-			break;
-		pages = 1 + lower_tables_for(base, end);
-	}
-	if ((end - 1) >> 47 != base >> 47)
-		refuse("its first mapping does not fit above the kernel, which ends at %#lx", b->image.kernel_end);
-	b->tables = take(&next, pages);
-	b->stack = next;
-	b->end = (end - base) >> PAGE_SHIFT;
-}
-
-/* INIT_P2M is used where the list cannot meet the first mapping, not even in one L4 entry. */
-static bool p2m_can_be_apart(const struct builder *b, u64 pages)
-{
-	u64 start = b->image.init_p2m;
-
-	return b->image.has_init_p2m && (start + (pages << PAGE_SHIFT) - 1) >> 39 < b->image.virt_base >> 39;
-}
-
-static void place_everything(struct builder *b, u64 pages)
-{
-	u64 next = pages_of(b->image.kernel_end - b->image.virt_base), p2m_pages = pages_of(pages * sizeof(u64));
-	u64 initrd_pages = pages_of(b->ramdisk_size), p2m_end;
-
-	b->p2m_apart = p2m_can_be_apart(b, p2m_pages);
-	if (!b->image.mod_start_pfn)
-		b->initrd = take(&next, initrd_pages);
-	if (!b->p2m_apart)
-		b->p2m = take(&next, p2m_pages);
-	b->start_info = next++;
-	if (next > pages)
-		refuse("the kernel needs %lu MiB, domain 0 has %lu", next * PAGE_SIZE / MIB, pages * PAGE_SIZE / MIB);
-	place_tables(b, next);
-	next = b->end;
-	if (b->image.mod_start_pfn)
-		b->initrd = take(&next, initrd_pages);
-	if (b->p2m_apart) {
-		b->p2m = take(&next, p2m_pages);
-		p2m_end = b->image.init_p2m + (p2m_pages << PAGE_SHIFT);
-		b->p2m_tables = take(&next, lower_tables_for(b->image.init_p2m, p2m_end));
-	}
-	if (next > pages)
-		refuse("it needs %lu MiB to start, it has %lu", next * PAGE_SIZE / MIB + 1, pages * PAGE_SIZE / MIB);
+	return placed_at(&b->place, pfn);
 }
 
 /* --- page tables --------------------------------------------------------------------------------------- */
@@ -258,7 +166,7 @@ static void map_range(const struct builder *b, u64 start, u64 end, u64 tables, u
 {
 	u64 l3 = tables, l2 = l3 + tables_for(start, end, 30), l1 = l2 + tables_for(start, end, 21);
 
-	fill_level(b, start, end, 39, b->tables.pfn, l3, TABLE_FLAGS);
+	fill_level(b, start, end, 39, b->place.tables.pfn, l3, TABLE_FLAGS);
 	fill_level(b, start, end, 30, l3, l2, TABLE_FLAGS);
 	fill_level(b, start, end, 21, l2, l1, TABLE_FLAGS);
 	fill_level(b, start, end, 12, l1, leaf, LEAF_FLAGS);
@@ -268,10 +176,11 @@ static void map_range(const struct builder *b, u64 start, u64 end, u64 tables, u
 static void protect_tables(const struct builder *b)
 {
 	u64 base = b->image.virt_base;
-	u64 l1 = b->tables.pfn + 1 + tables_for(base, va_of(b, b->end), 30) + tables_for(base, va_of(b, b->end), 21);
+	u64 end = va_of(b, b->place.end);
+	u64 l1 = b->place.tables.pfn + 1 + tables_for(base, end, 30) + tables_for(base, end, 21);
 
-	for (u64 i = 0; i < b->tables.pages; i++) {
-		u64 page = va_of(b, b->tables.pfn + i) >> PAGE_SHIFT;
+	for (u64 i = 0; i < b->place.tables.pages; i++) {
+		u64 page = va_of(b, b->place.tables.pfn + i) >> PAGE_SHIFT;
 		u64 *table = pfn_to_virt(b, l1 + (page >> 9) - (base >> 21));
 
 		table[page & 511] &= ~(u64)PTE_RW;
@@ -282,10 +191,10 @@ static void write_tables(const struct builder *b)
 {
 	u64 p2m = b->image.init_p2m;
 
-	map_range(b, b->image.virt_base, va_of(b, b->end), b->tables.pfn + 1, 0);
+	map_range(b, b->image.virt_base, va_of(b, b->place.end), b->place.tables.pfn + 1, 0);
 	protect_tables(b);
-	if (b->p2m_apart)
-		map_range(b, p2m, p2m + (b->p2m.pages << PAGE_SHIFT), b->p2m_tables.pfn, b->p2m.pfn);
+	if (b->place.p2m_apart)
+		map_range(b, p2m, p2m + (b->place.p2m.pages << PAGE_SHIFT), b->place.p2m_tables.pfn, b->place.p2m.pfn);
 }
 
 /* --- contents ------------------------------------------------------------------------------------------- */
@@ -297,7 +206,7 @@ static void write_p2m(const struct builder *b)
 
 	while (pfn < b->pages) {
 		const struct run *r = run_of(b, pfn);
-		u64 *list = pfn_to_virt(b, b->p2m.pfn + pfn / P2M_PER_PAGE);
+		u64 *list = pfn_to_virt(b, b->place.p2m.pfn + pfn / P2M_PER_PAGE);
 		u64 stop = min(r[1].pfn, (pfn | (P2M_PER_PAGE - 1)) + 1);
 
 		for (u64 mfn = r->mfn + (pfn - r->pfn); pfn < stop; pfn++, mfn++) {
@@ -312,9 +221,9 @@ static void clear_used(const struct builder *b)
 {
 	u64 kernel = (b->image.kernel_start - b->image.virt_base) >> PAGE_SHIFT;
 
-	clear(b, (struct area){ kernel, b->stack + 1 - kernel });
-	clear(b, b->p2m);
-	clear(b, b->p2m_tables);
+	clear(b, (struct area){ kernel, b->place.stack + 1 - kernel });
+	clear(b, b->place.p2m);
+	clear(b, b->place.p2m_tables);
 }
 
 static void load_kernel(const struct builder *b)
@@ -332,21 +241,21 @@ static void load_kernel(const struct builder *b)
 
 static void write_start_info(const struct builder *b, const char *cmdline)
 {
-	struct start_info *si = pfn_to_virt(b, b->start_info);
+	struct start_info *si = pfn_to_virt(b, b->place.start_info);
 
 	strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = b->pages;
 	si->shared_info = b->d->shared_info_mfn << PAGE_SHIFT;
 	si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
-	si->pt_base = va_of(b, b->tables.pfn);
-	si->nr_pt_frames = b->tables.pages;
-	si->mfn_list = b->p2m_apart ? b->image.init_p2m : va_of(b, b->p2m.pfn);
-	if (b->p2m_apart) {
-		si->first_p2m_pfn = b->p2m.pfn;
-		si->nr_p2m_frames = b->p2m.pages + b->p2m_tables.pages;
+	si->pt_base = va_of(b, b->place.tables.pfn);
+	si->nr_pt_frames = b->place.tables.pages;
+	si->mfn_list = b->place.p2m_apart ? b->image.init_p2m : va_of(b, b->place.p2m.pfn);
+	if (b->place.p2m_apart) {
+		si->first_p2m_pfn = b->place.p2m.pfn;
+		si->nr_p2m_frames = b->place.p2m.pages + b->place.p2m_tables.pages;
 	}
 	if (b->ramdisk_size) {
-		si->mod_start = b->image.mod_start_pfn ? b->initrd.pfn : va_of(b, b->initrd.pfn);
+		si->mod_start = b->image.mod_start_pfn ? b->place.initrd.pfn : va_of(b, b->place.initrd.pfn);
 		si->mod_len = b->ramdisk_size;
 		si->flags |= b->image.mod_start_pfn ? SIF_MOD_START_PFN : 0;
 	}
@@ -408,8 +317,9 @@ static void say_what_was_built(const struct builder *b)
 	log_info("Domain 0: %.*s %.*s, %lu MiB, %#lx to %#lx, entry %#lx", (int)min(os.length, 64ul), os.at,
 		 (int)min(version.length, 64ul), version.at, b->pages * PAGE_SIZE / MIB, b->image.kernel_start,
 		 b->image.kernel_end, b->image.entry);
-	log_info("Domain 0: %lu page tables, p2m %#lx, first mapping %#lx to %#lx", b->tables.pages,
-		 b->p2m_apart ? b->image.init_p2m : va_of(b, b->p2m.pfn), b->image.virt_base, va_of(b, b->end));
+	log_info("Domain 0: %lu page tables, p2m %#lx, first mapping %#lx to %#lx", b->place.tables.pages,
+		 b->place.p2m_apart ? b->image.init_p2m : va_of(b, b->place.p2m.pfn), b->image.virt_base,
+		 va_of(b, b->place.end));
 }
 
 /* What is neither free nor domain 0's: image, frame table, m2p, page tables, per-CPU and per-domain structures. */
@@ -427,15 +337,15 @@ static u64 bytes_held(const struct builder *b)
 static void start(const struct builder *b)
 {
 	struct vcpu *v = vcpu_create(b->d, 0);
-	mfn_t l4 = pfn_to_mfn(b, b->tables.pfn);
+	mfn_t l4 = pfn_to_mfn(b, b->place.tables.pfn);
 
 	if (!v)
 		refuse("no memory for its vCPU");
 	if (mmu_pin(b->d, l4, FRAME_L4) || mmu_install_kernel_l4(v, l4))
 		refuse("its first page tables did not validate");
 	v->regs.rip = b->image.entry;
-	v->regs.rsp = va_of(b, b->stack + 1);
-	v->regs.rsi = va_of(b, b->start_info);
+	v->regs.rsp = va_of(b, b->place.stack + 1);
+	v->regs.rsi = va_of(b, b->place.start_info);
 	v->kernel_sp = v->regs.rsp;
 	v->kernel_ss = v->regs.ss;
 	v->initialised = true;
@@ -458,12 +368,13 @@ void dom0_build(const struct boot_module *kernel, const struct boot_module *ramd
 	if (!b.d)
 		refuse("no memory for a domain");
 	pages = pages_for_dom0();
-	place_everything(&b, pages);
+	if (!place_domain(&b.place, &b.image, pages, b.ramdisk_size, 0))
+		refuse("%s %lu", b.place.error, b.place.error_value);
 	allocate_memory(&b, pages);
 	clear_used(&b);
 	load_kernel(&b);
 	if (b.ramdisk_size)
-		copy_in(&b, b.initrd.pfn << PAGE_SHIFT, maddr_to_virt(ramdisk->start), b.ramdisk_size);
+		copy_in(&b, b.place.initrd.pfn << PAGE_SHIFT, maddr_to_virt(ramdisk->start), b.ramdisk_size);
 	write_p2m(&b);
 	write_tables(&b);
 	write_start_info(&b, kernel->cmdline);
