@@ -324,45 +324,77 @@ static void prune(u64 va, unsigned int level, u64 *table)
 /* Entries are written in runs that stay within one table, so that one request can carry them. */
 #define RUN 32
 
-static u64 set_run(u64 va, u64 *table, const u64 *ptes, u64 count)
+/* Frames of another domain are asked for in its name, and the hypervisor may refuse them. */
+static bool store_run(const struct pte_update *list, unsigned int n, u16 owner)
+{
+	struct mmu_update req[RUN];
+
+	if (owner == DOMID_SELF) {
+		cpu->set_ptes(1, list, n);
+		return true;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		req[i] = (struct mmu_update){ virt_to_maddr(list[i].ptr), list[i].val };
+	return !HYPERVISOR_mmu_update(req, n, NULL, owner);
+}
+
+static unsigned int present_in(const u64 *entries, unsigned int n)
+{
+	unsigned int present = 0;
+
+	while (n--)
+		present += entries[n] & PTE_PRESENT;
+	return present;
+}
+
+static u64 run_length(u64 va, u64 left)
+{
+	return MIN(MIN(left, RUN), PT_ENTRIES - pt_index(va, 1));
+}
+
+/* False: refused, and any of them may have been stored. */
+static bool set_run(u64 va, u64 *table, const u64 *ptes, u64 n, u16 owner)
 {
 	struct pte_update list[RUN];
-	unsigned int first = pt_index(va, 1);
-	u64 n = MIN(MIN(count, RUN), PT_ENTRIES - first);
+	u64 *first = &table[pt_index(va, 1)];
+	unsigned int before = present_in(first, n);
+	bool stored;
 
-	for (unsigned int i = 0; i < n; i++) {
-		u64 val = ptes ? ptes[i] : 0;
+	for (unsigned int i = 0; i < n; i++)
+		list[i] = (struct pte_update){ first + i, ptes ? ptes[i] : 0 };
+	stored = store_run(list, n, owner);
+	*page_note(virt_to_pfn(table)) += present_in(first, n) - before;
+	return stored;
+}
 
-		list[i] = (struct pte_update){ &table[first + i], val };
-		*page_note(virt_to_pfn(table)) += !!(val & PTE_PRESENT) -
-						  !!(table[first + i] & PTE_PRESENT);
+bool pt_map_owned(u64 va, const u64 *ptes, u64 count, u16 owner)
+{
+	for (u64 done = 0, n; done < count; done += n) {
+		u64 at = va + (done << PAGE_SHIFT), *table = arena_table(at);
+
+		n = run_length(at, count - done);
+		if (!table || !set_run(at, table, ptes + done, n, owner)) {
+			pt_unmap(va, done + (table ? n : 0));
+			prune(at, 4, pfn_to_virt(root));
+			return false;
+		}
 	}
-	cpu->set_ptes(1, list, n);
-	return n;
+	return true;
 }
 
 bool pt_map(u64 va, const u64 *ptes, u64 count)
 {
-	for (u64 done = 0, n; done < count; done += n) {
-		u64 *table = arena_table(va + (done << PAGE_SHIFT));
-
-		if (!table) {
-			pt_unmap(va, done);
-			prune(va + (done << PAGE_SHIFT), 4, pfn_to_virt(root));
-			return false;
-		}
-		n = set_run(va + (done << PAGE_SHIFT), table, ptes + done, count - done);
-	}
-	return true;
+	return pt_map_owned(va, ptes, count, DOMID_SELF);
 }
 
 void pt_unmap(u64 va, u64 count)
 {
 	for (u64 done = 0, n; done < count; done += n) {
-		u64 *pte = pt_lookup(va + (done << PAGE_SHIFT));
+		u64 at = va + (done << PAGE_SHIFT), *pte = pt_lookup(at);
 
 		ASSERT(pte);
-		n = set_run(va + (done << PAGE_SHIFT), (u64 *)((u64)pte & PAGE_MASK), NULL, count - done);
+		n = run_length(at, count - done);
+		set_run(at, (u64 *)((u64)pte & PAGE_MASK), NULL, n, DOMID_SELF);
 	}
 	cpu->flush_tlb();
 	for (u64 done = 0; done < count; done++) {

@@ -3,6 +3,8 @@
  * The arena: kernel addresses handed out by the page. Areas are kept in order of address; each has an
  * unmapped page before and after it, so that running off an end faults. First fit.
  */
+#include <abi/xen.h>
+
 #include "lib.h"
 #include "mm.h"
 #include "ops.h"
@@ -63,12 +65,12 @@ static struct area *area_find(u64 va)
 	panic("%lx is not in the arena", va);
 }
 
-static void *map_area(const u64 *ptes, u64 count)
+static void *map_area(const u64 *ptes, u64 count, u16 owner)
 {
 	bool irq = irq_save();
 	struct area *area = area_new(count);
 
-	if (area && !pt_map(area->va, ptes, count)) {
+	if (area && !pt_map_owned(area->va, ptes, count, owner)) {
 		area_delete(area);
 		area = NULL;
 	}
@@ -76,7 +78,7 @@ static void *map_area(const u64 *ptes, u64 count)
 	return area ? (void *)area->va : NULL;
 }
 
-void *vmap_mfns(const u64 *mfns, u64 count, u64 prot)
+void *vmap_foreign(u16 owner, const u64 *mfns, u64 count, u64 prot)
 {
 	u64 *ptes = kmalloc(count * sizeof(*ptes));
 	void *va;
@@ -85,9 +87,14 @@ void *vmap_mfns(const u64 *mfns, u64 count, u64 prot)
 		return NULL;
 	for (u64 i = 0; i < count; i++)
 		ptes[i] = make_pte(mfns[i], prot);
-	va = map_area(ptes, count);
+	va = map_area(ptes, count, owner);
 	kfree(ptes);
 	return va;
+}
+
+void *vmap_mfns(const u64 *mfns, u64 count, u64 prot)
+{
+	return vmap_foreign(DOMID_SELF, mfns, count, prot);
 }
 
 void *vmap_maddr(u64 maddr, u64 size, u64 prot)
@@ -130,7 +137,7 @@ void *vmalloc(u64 size)
 		ptes[got] = make_pte(pfn_to_mfn(pfn), PROT_WRITE);
 	}
 	if (ptes && got == count)
-		va = map_area(ptes, count);
+		va = map_area(ptes, count, DOMID_SELF);
 	while (!va && got)
 		page_free(mfn_to_pfn((ptes[--got] & PTE_ADDR_MASK) >> PAGE_SHIFT));
 	kfree(ptes);

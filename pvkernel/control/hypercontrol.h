@@ -14,6 +14,6 @@ long sysctl(u32 cmd, struct xen_sysctl *op);
 
 /* The domain's frames at consecutive addresses, writable. NULL: no room, or one of them is not its. */
 void *foreign_map(u16 domid, const u64 *mfns, u64 count);
-void foreign_unmap(void *va, u64 count);
+void foreign_unmap(void *va);
 
 #endif

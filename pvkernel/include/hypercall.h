@@ -165,6 +165,16 @@ ALWAYS_INLINE long HYPERVISOR_event_channel_op(u64 cmd, void *arg)
 	return hypercall2(__HYPERVISOR_event_channel_op, cmd, (u64)arg);
 }
 
+ALWAYS_INLINE long HYPERVISOR_domctl(void *op)
+{
+	return hypercall1(__HYPERVISOR_domctl, (u64)op);
+}
+
+ALWAYS_INLINE long HYPERVISOR_sysctl(void *op)
+{
+	return hypercall1(__HYPERVISOR_sysctl, (u64)op);
+}
+
 ALWAYS_INLINE long HYPERVISOR_physdev_op(u64 cmd, void *arg)
 {
 	return hypercall2(__HYPERVISOR_physdev_op, cmd, (u64)arg);

@@ -74,6 +74,8 @@ u16 *page_note(u64 pfn);
 void paging_init(void);			/* builds the direct map */
 u64 *pt_lookup(u64 va);			/* the L1 entry of va, NULL without table or in a large page */
 bool pt_map(u64 va, const u64 *ptes, u64 count);	/* false: no memory for tables, nothing mapped */
+/* The same with frames of another domain: false also when the hypervisor refuses one. */
+bool pt_map_owned(u64 va, const u64 *ptes, u64 count, u16 owner);
 void pt_unmap(u64 va, u64 count);	/* flushes, and frees tables that become empty */
 u64 pt_new_table(void);			/* zeroed, read-only where it must be; pfn or NO_PAGE */
 void pt_free_table(u64 pfn);
@@ -102,6 +104,7 @@ static inline u64 make_pte(u64 mfn, u64 prot)
 
 void vmap_init(void);
 void *vmap_mfns(const u64 *mfns, u64 count, u64 prot);
+void *vmap_foreign(u16 owner, const u64 *mfns, u64 count, u64 prot);	/* another domain's; NULL also when refused */
 void *vmap_maddr(u64 maddr, u64 size, u64 prot);	/* any byte range of the machine */
 void *vmalloc(u64 size);		/* pages of its own, unmapped ones on both sides */
 void vunmap(void *va);			/* of vmap_*: the frames stay whose they are */
