@@ -50,6 +50,8 @@ HV_OBJ := $(HV_SRC:%=$(B)/%.o)
 KERNEL_SRC := $(wildcard pvkernel/*.c pvkernel/*.S ring-buffers/*.c)
 PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*.c drivers/frontend/*.c))
 CTL_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/control/*.c pvkernel/control/*/*.c drivers/backend/*.c))
+# What the builders of guests and of domain 0 share: the parser of images, and where a domain's first pages lie.
+CTL_OBJ += $(patsubst %,$(B)/guest/hypervisor/domain/%.c.o,elf elfnote placement)
 CONF_LIB_SRC := $(wildcard tests/conformance/lib/*.c tests/conformance/lib/*.S)
 CONF_LIB_OBJ := $(CONF_LIB_SRC:%=$(B)/%.o)
 CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard tests/conformance/*/main.c))
@@ -115,9 +117,12 @@ $(B)/paravane: $(B)/paravane.elf
 
 # --- guests ----------------------------------------------------------------
 
+GUEST_INCLUDE := pvkernel/include
+$(B)/guest/hypervisor/%: GUEST_INCLUDE := hypervisor/include
+
 $(B)/guest/%.o: % Makefile
 	@mkdir -p $(@D); echo '  $@'
-	$(Q)$(CC) $(GUEST_CFLAGS) -Ipvkernel/include -c -o $@ $<
+	$(Q)$(CC) $(GUEST_CFLAGS) -I$(GUEST_INCLUDE) -c -o $@ $<
 
 GUEST_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -T pvkernel/pvkernel.lds
 
