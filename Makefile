@@ -11,6 +11,7 @@ Q := $(if $(V),,@)
 CC := gcc
 CLANG := clang
 OBJCOPY := objcopy
+LD := ld
 
 .DEFAULT_GOAL := all
 
@@ -58,7 +59,7 @@ CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard test
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-include tools/libdeflate.mk
+include tools/libdeflate.mk tools/decompressors.mk
 
 # --- products --------------------------------------------------------------
 

@@ -79,6 +79,13 @@ static void crash_triple(void)
 	__asm__ volatile("mov %0, %%rsp; ud2" :: "r"(0x1000ul));
 }
 
+static void crash_loop(void)
+{
+	cpu->irq_disable();
+	for (;;)
+		barrier();
+}
+
 static void crash_silent(void)
 {
 	cpu->stop(STOP_CRASH);
@@ -100,6 +107,7 @@ static const struct {
 	{ "panic", crash_panic, "the kernel's own decision" },
 	{ "hypervisor", crash_hypervisor, "a write to the hypervisor's addresses" },
 	{ "triple", crash_triple, "an exception without a stack to deliver it on" },
+	{ "loop", crash_loop, "a loop with events masked, which only the outside ends" },
 	{ "silent", crash_silent, "the end without a word" },
 };
 

@@ -19,7 +19,7 @@
 #include "lib.h"
 #include "ops.h"
 
-#define MAX_PORTS 1024
+#define MAX_PORTS EVTCHN_2L_NR_CHANNELS
 
 static struct channel {
 	evtchn_handler_t fn;
@@ -140,6 +140,13 @@ int evtchn_send(u32 port)
 	struct evtchn_send op = { port };
 
 	return HYPERVISOR_event_channel_op(EVTCHNOP_send, &op);
+}
+
+bool evtchn_connected(u32 port)
+{
+	struct evtchn_status status = { .dom = DOMID_SELF, .port = port };
+
+	return !HYPERVISOR_event_channel_op(EVTCHNOP_status, &status) && status.status == EVTCHNSTAT_interdomain;
 }
 
 void evtchn_close(u32 port)

@@ -13,7 +13,6 @@
  * of other toolstacks look at the ring once for each event.
  */
 #include <abi/console.h>
-#include <abi/event_channel.h>
 #include <abi/sched.h>
 
 #include "../../pvkernel/include/boot.h"
@@ -60,13 +59,6 @@ static bool start(void)
 	return started;
 }
 
-static bool connected(void)
-{
-	struct evtchn_status status = { .dom = DOMID_SELF, .port = port() };
-
-	return !HYPERVISOR_event_channel_op(EVTCHNOP_status, &status) && status.status == EVTCHNSTAT_interdomain;
-}
-
 static void pause_a_millisecond(void)
 {
 	struct sched_poll poll = { .timeout = now() + NSEC_PER_MSEC };
@@ -80,7 +72,7 @@ static bool wait_for_room(bool may_sleep)
 	u64 end = now() + PATIENCE;
 
 	while (byte_ring_room(&out) == 0) {
-		if (!connected() || (!may_sleep && now() > end))
+		if (!evtchn_connected(port()) || (!may_sleep && now() > end))
 			return false;
 		if (may_sleep) {
 			timer_add(&recheck, now() + PATIENCE);

@@ -44,6 +44,8 @@ struct evtchn_table {
 	u32 limit;		/* of the ABI in force and the domain's; 0: it is being destroyed */
 	u32 most;		/* the domain's own, whatever the ABI */
 	u32 first_free;		/* no port below it is closed */
+	u32 open;		/* ports that are not closed */
+	u64 full[EVTCHN_BUCKETS / 64 + 1];	/* bit n: no port of bucket n is closed */
 	struct fifo *fifo_spare;	/* kept when a reset ends the FIFO ABI */
 	struct evtchn *bucket[EVTCHN_BUCKETS];
 };
@@ -82,10 +84,10 @@ int evtchn_poll(struct domain *d, u32 port);	/* 1: pending, 0: not, -EINVAL: no 
 void wake_pollers(struct domain *d, u32 port);	/* an event came: ends SCHEDOP_poll of those that wait for it */
 void evtchn_mark_pending(struct vcpu *v);	/* sets evtchn_upcall_pending and makes v look */
 
-/* --- ipc/evtchn_fifo.c: under the table's lock, except fifo_raise() ---------------------------------- */
+/* --- ipc/evtchn_fifo.c: under the table's lock, except the first three ---------------------------------- */
 
-int fifo_init_control(struct domain *d, struct vcpu *v, u64 gfn, u32 offset);
-int fifo_expand_array(struct domain *d, u64 gfn);
+int fifo_init_control(struct domain *d, struct vcpu *v, u64 gfn, u32 offset);	/* preemptible, */
+int fifo_expand_array(struct domain *d, u64 gfn);	/* both */
 slow_path bool fifo_raise(struct domain *d, u32 port, struct evtchn *e);	/* false: the FIFO ABI has just ended */
 bool fifo_is_pending(struct domain *d, u32 port);
 slow_path bool fifo_is_linked(struct domain *d, u32 port);

@@ -93,6 +93,8 @@ static inline bool select_2l(struct vcpu *v, u64 port)
 	return !test_and_set_bit(&info->evtchn_pending_sel, port / 64) && set_upcall_pending(info);
 }
 
+static slow_path void raise_fifo(struct vcpu *v, u32 port);
+
 static slow_path void wake(struct vcpu *v, u32 port, bool upcall)
 {
 	if (upcall)
@@ -100,13 +102,19 @@ static slow_path void wake(struct vcpu *v, u32 port, bool upcall)
 	wake_pollers(v->domain, port);
 }
 
+/*
+ * The domain may enter the FIFO ABI meanwhile. It does so before it takes what is pending out of the bitmap: so either it takes this
+ * event, or the change is seen here.
+ */
 static inline void raise_2l(struct vcpu *v, u64 port, const struct vcpu *running)
 {
 	struct shared_info *shared = v->domain->shared_info;
 
 	if (test_and_set_bit(shared->evtchn_pending, port))
 		return;
-	if (!test_bit(shared->evtchn_mask, port) && select_2l(v, port) && unlikely(v != running))
+	if (unlikely(READ_ONCE(v->domain->fifo)))
+		raise_fifo(v, port);
+	else if (!test_bit(shared->evtchn_mask, port) && select_2l(v, port) && unlikely(v != running))
 		wake(v, port, true);
 	else if (unlikely(READ_ONCE(v->domain->polling)))
 		wake(v, port, false);
@@ -159,18 +167,32 @@ static slow_path int bucket_make(struct evtchn_table *t)
 	return 0;
 }
 
+#define MOST_WAITING 1024
+
+/* The next port to look at, after a bucket's last or within it. A bucket that was seen from its start is full if there is no other. */
+static slow_path u32 next_port(struct evtchn_table *t, u32 port, bool none_closed)
+{
+	if (++port % EVTCHNS_PER_BUCKET)
+		return port;
+	if (none_closed)
+		t->full[(port - 1) / EVTCHNS_PER_BUCKET / 64] |= 1ull << (port - 1) / EVTCHNS_PER_BUCKET % 64;
+	while (port < t->ports && t->full[port / EVTCHNS_PER_BUCKET / 64] >> port / EVTCHNS_PER_BUCKET % 64 & 1)
+		port += EVTCHNS_PER_BUCKET;
+	return port;
+}
+
 /*
- * Opens the lowest closed port: the port, or -ENOSPC, -ENOMEM. One whose event word is still in a FIFO queue waits. `what` is
- * the state's member of the union.
+ * Opens the lowest closed port: the port, or -ENOSPC, -ENOMEM. One whose event word is still in a FIFO queue waits, and
+ * a guest that keeps many waiting gets none. `what` is the state's member of the union.
  */
 static inline int port_open(struct domain *d, u8 state, u8 vcpu, u32 what)
 {
 	struct evtchn_table *t = d->evtchn;
-	u32 port = t->first_free, waiting = 0;
+	u32 port = t->first_free, waiting = 0, first = 0;
 	struct evtchn *e;
 	int error;
 
-	for (;; port++) {
+	for (;; port = next_port(t, port, !waiting)) {
 		if (unlikely(port >= t->ports) && (error = bucket_make(t)))
 			return error;
 		e = evtchn_at(t, port);
@@ -178,9 +200,12 @@ static inline int port_open(struct domain *d, u8 state, u8 vcpu, u32 what)
 			continue;
 		if (likely(!d->fifo) || !fifo_is_linked(d, port))
 			break;
-		waiting = waiting ? waiting : port;
+		first = first ? first : port;
+		if (++waiting > MOST_WAITING)
+			return -ENOSPC;
 	}
-	t->first_free = waiting ? waiting : port + 1;
+	t->first_free = first ? first : port + 1;
+	t->open++;
 	e->state = state;
 	e->vcpu = vcpu;
 	e->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -201,6 +226,8 @@ static inline void port_close(struct domain *d, u32 port, struct evtchn *e)
 	else
 		test_and_clear_bit(d->shared_info->evtchn_pending, port);
 	t->first_free = min(t->first_free, port);
+	t->full[port / EVTCHNS_PER_BUCKET / 64] &= ~(1ull << port / EVTCHNS_PER_BUCKET % 64);
+	t->open--;
 }
 
 /* --- whom an operation is about ---------------------------------------------------------------------------------- */
@@ -540,22 +567,26 @@ static long bind_vcpu(struct domain *d, u64 arg)
 	return movable ? 0 : -EINVAL;
 }
 
-/* A port that another vCPU opens meanwhile may survive; then the FIFO ABI stays, too. */
+/*
+ * Closes all ports of the domain with that id, which may end meanwhile. A port that another vCPU opens meanwhile may survive; then
+ * the FIFO ABI stays, too.
+ */
 static void close_all(struct domain *d)
 {
 	struct evtchn_table *t = d->evtchn;
-	bool open = false;
+	domid_t id = d->id;
 
 	for (u32 port = 1; port < t->ports; port++) {
 		if (evtchn_at(t, port)->state != EVTCHNSTAT_closed)
 			close_port(d, port);
-		if (port % EVTCHNS_PER_BUCKET == 0)
+		if (port % EVTCHNS_PER_BUCKET == 0) {
 			preempt_point();
+			if (unlikely(domain_find(id) != d))
+				return;
+		}
 	}
 	spin_lock(&t->lock);
-	for (u32 port = 1; port < t->ports && d->fifo; port++)
-		open |= evtchn_at(t, port)->state != EVTCHNSTAT_closed;
-	if (d->fifo && !open)
+	if (d->fifo && !t->open)
 		fifo_leave(d);
 	spin_unlock(&t->lock);
 }
@@ -586,24 +617,16 @@ static long init_control(struct domain *d, u64 arg)
 	target = vcpu_of(d, op.vcpu);
 	if (!target)
 		return -ENOENT;
-	spin_lock(&d->evtchn->lock);
 	result = fifo_init_control(d, target, op.control_gfn, op.offset);
-	spin_unlock(&d->evtchn->lock);
 	op.link_bits = EVTCHN_FIFO_LINK_BITS;
 	return !result && copy_to_guest(arg, &op, sizeof(op)) ? -EFAULT : result;
 }
 
 static long expand_array(struct domain *d, u64 arg)
 {
-	long result;
 	u64 gfn;
 
-	if (get_guest_u64(&gfn, arg))
-		return -EFAULT;
-	spin_lock(&d->evtchn->lock);
-	result = d->fifo ? fifo_expand_array(d, gfn) : -EOPNOTSUPP;
-	spin_unlock(&d->evtchn->lock);
-	return result;
+	return get_guest_u64(&gfn, arg) ? -EFAULT : fifo_expand_array(d, gfn);
 }
 
 static long set_priority(struct domain *d, u64 arg)

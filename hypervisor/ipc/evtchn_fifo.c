@@ -117,12 +117,12 @@ bool fifo_raise(struct domain *d, u32 port, struct evtchn *e)
 	return f;
 }
 
-/* Raises what waited for its word or its vCPU's queues. */
-static void raise_deferred(struct domain *d)
+/* Under the table's lock: raises what waited for its word or its vCPU's queues, of the ports from `port` to `end`. */
+static void raise_deferred(struct domain *d, u32 port, u32 end)
 {
 	struct evtchn_table *t = d->evtchn;
 
-	for (u32 port = 1; port < t->ports; port++) {
+	for (end = min(end, t->ports); port < end; port++) {
 		struct evtchn *e = evtchn_at(t, port);
 
 		if (!e->deferred)
@@ -132,6 +132,20 @@ static void raise_deferred(struct domain *d)
 		spin_unlock(&t->fifo_lock);
 		fifo_raise(d, port, e);
 		wake_pollers(d, port);
+	}
+}
+
+/* Of all ports, for the caller's own domain. What another vCPU changes meanwhile is none of it. */
+static void raise_all_deferred(struct domain *d)
+{
+	struct evtchn_table *t = d->evtchn;
+
+	for (u32 port = 0; port < READ_ONCE(t->ports); port += EVTCHNS_PER_BUCKET) {
+		spin_lock(&t->lock);
+		if (d->fifo)
+			raise_deferred(d, port, port + EVTCHNS_PER_BUCKET);
+		spin_unlock(&t->lock);
+		preempt_point();
 	}
 }
 
@@ -191,7 +205,26 @@ static void unmap_page(const void *p)
 	put_frame_type(virt_to_mfn(p));
 }
 
-/* The domain enters the FIFO ABI; what is pending in the two-level bitmap will be when its words are there. */
+/* What is pending in the two-level bitmap is taken out of it, and will be when its words are there. */
+static void take_bitmap(struct domain *d)
+{
+	struct evtchn_table *t = d->evtchn;
+
+	for (u32 i = 0; i < EVTCHN_2L_NR_CHANNELS / 64; i++) {
+		u64 pending = __atomic_exchange_n(&d->shared_info->evtchn_pending[i], 0, __ATOMIC_SEQ_CST);
+
+		for (; pending; pending &= pending - 1) {
+			struct evtchn *e = evtchn_lookup(t, i * 64 + __builtin_ctzll(pending));
+
+			spin_lock(&t->fifo_lock);
+			if (e)
+				e->deferred = e->state != EVTCHNSTAT_closed;
+			spin_unlock(&t->fifo_lock);
+		}
+	}
+}
+
+/* The domain enters the FIFO ABI, first for all who raise events (raise_2l()). */
 static int enter(struct domain *d)
 {
 	struct evtchn_table *t = d->evtchn;
@@ -199,55 +232,78 @@ static int enter(struct domain *d)
 
 	if (!f)
 		return -ENOMEM;
-	for (u32 port = 1; port < t->ports; port++)
-		evtchn_at(t, port)->deferred = READ_ONCE(d->shared_info->evtchn_pending[port / 64]) >> port % 64 & 1;
 	t->fifo_spare = f;
 	t->limit = t->most;
 	spin_lock(&t->fifo_lock);
 	d->fifo = f;
 	spin_unlock(&t->fifo_lock);
+	take_bitmap(d);
 	return 0;
+}
+
+static int add_control(struct domain *d, struct vcpu *v, char *page, u32 offset)
+{
+	int error;
+
+	if (d->fifo && d->fifo->control[v->id])
+		return -EINVAL;
+	error = d->fifo ? 0 : enter(d);
+	if (!error)
+		d->fifo->control[v->id] = (struct evtchn_fifo_control_block *)(page + offset);
+	return error;
 }
 
 /* Gives v its queues. -EINVAL: it has them, the block leaves the page or is unaligned, or the frame cannot be written. -ENOMEM. */
 int fifo_init_control(struct domain *d, struct vcpu *v, u64 gfn, u32 offset)
 {
 	char *page;
-	int error = 0;
+	int error;
 
 	if (offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || offset % 8)
 		return -EINVAL;
-	if (d->fifo && d->fifo->control[v->id])
-		return -EINVAL;
 	page = map_page(d, gfn);
 	if (!page)
 		return -EINVAL;
-	if (!d->fifo)
-		error = enter(d);
-	if (error) {
+	spin_lock(&d->evtchn->lock);
+	error = add_control(d, v, page, offset);
+	spin_unlock(&d->evtchn->lock);
+	if (error)
 		unmap_page(page);
-		return error;
-	}
-	d->fifo->control[v->id] = (struct evtchn_fifo_control_block *)(page + offset);
-	raise_deferred(d);
+	else
+		raise_all_deferred(d);
+	return error;
+}
+
+static int add_words(struct domain *d, u32 *page)
+{
+	struct fifo *f = d->fifo;
+	u32 first;
+
+	if (!f)
+		return -EOPNOTSUPP;
+	if (f->word_pages == MAX_WORD_PAGES)
+		return -ENOSPC;
+	first = f->word_pages * WORDS_PER_PAGE;
+	f->words[f->word_pages] = page;
+	WRITE_ONCE(f->word_pages, f->word_pages + 1);
+	raise_deferred(d, first, first + WORDS_PER_PAGE);
 	return 0;
 }
 
-/* Adds words for 1024 more ports. -EINVAL: the frame cannot be written. -ENOSPC: there is a word for every port. */
+/* Adds words for 1024 more ports. -EOPNOTSUPP: the two-level ABI. -EINVAL: the frame cannot be written. -ENOSPC: there is a word for every port. */
 int fifo_expand_array(struct domain *d, u64 gfn)
 {
-	struct fifo *f = d->fifo;
-	u32 *page;
+	u32 *page = READ_ONCE(d->fifo) ? map_page(d, gfn) : NULL;
+	int error;
 
-	if (f->word_pages == MAX_WORD_PAGES)
-		return -ENOSPC;
-	page = map_page(d, gfn);
 	if (!page)
-		return -EINVAL;
-	f->words[f->word_pages] = page;
-	WRITE_ONCE(f->word_pages, f->word_pages + 1);
-	raise_deferred(d);
-	return 0;
+		return d->fifo ? -EINVAL : -EOPNOTSUPP;
+	spin_lock(&d->evtchn->lock);
+	error = add_words(d, page);
+	spin_unlock(&d->evtchn->lock);
+	if (error)
+		unmap_page(page);
+	return error;
 }
 
 void fifo_leave(struct domain *d)

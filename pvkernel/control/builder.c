@@ -433,6 +433,7 @@ int build_domain(u16 domid, const struct build_request *request, struct build_re
 		if (b->mfns)
 			vfree(b->mfns);
 	}
+	kernel_unpack_trim();
 	build_unlock();
 	kfree(b);
 	return err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What sources that are not only this kernel's call by the names of C: the parser of images, the decompressors. */
+#include "../include/lib.h"
 #include "../include/mm.h"
 #include "libc.h"
 
@@ -14,6 +15,15 @@ static bool in_arena(const void *p)
 void *malloc(size_t size)
 {
 	return size > LARGEST_KMALLOC ? vmalloc(size) : kmalloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	void *p = NULL;
+
+	if (!__builtin_mul_overflow(count, size, &size))
+		p = malloc(size);
+	return p ? memset(p, 0, size) : NULL;
 }
 
 void free(void *p)

@@ -6,9 +6,13 @@
 #include "../include/types.h"
 
 /*
- * The ELF file in a kernel file: the file itself, or what is packed in it, or in a Linux bzImage. NULL, or what is wrong
- * with the file. The result stays valid until the next call; the file must stay in place, unchanged, for ever.
+ * The ELF file in a kernel file: the file itself if nothing is packed; what is in it, if it is gzip's; the payload of a
+ * Linux bzImage, packed with gzip, xz, lz4 or zstd. NULL, or what is wrong with the file. The result stays valid until the
+ * next call of either; the file must stay in place, unchanged, for ever.
  */
 const char *kernel_unpack(const void *file, u64 size, const u8 **elf, u64 *elf_size);
+
+/* Forgets unpacked kernels until a quarter of domain 0's memory is free. */
+void kernel_unpack_trim(void);
 
 #endif

@@ -197,13 +197,8 @@ static void host_reset(void)
 static void host_end(void)
 {
 	for (int i = 0; i < DOMAINS; i++) {
-		struct evtchn_table *t = host_domain[i].evtchn;
-
-		for (u32 n = 0; n < EVTCHN_BUCKETS && t->bucket[n]; n++)
-			free_page(t->bucket[n]);
-		if (t->fifo_spare)
-			free_page(t->fifo_spare);
-		free_page(t);
+		evtchn_destroy(&host_domain[i]);
+		evtchn_free(&host_domain[i]);
 	}
 }
 

@@ -276,8 +276,10 @@ static int m_init_control(struct mdomain *m, u32 vcpu)
 		return -ENOENT;
 	if (m->control[vcpu])
 		return -EINVAL;
-	for (u32 port = 1; port < m->ports && !m->fifo; port++)
+	for (u32 port = 1; port < m->ports && !m->fifo; port++) {
 		m->port[port].deferred = m->port[port].pending;
+		m->port[port].pending = false;
+	}
 	m->fifo = true;
 	m->control[vcpu] = true;
 	m_raise_deferred(m);

@@ -450,6 +450,83 @@ static void every_port(void **state)
 	}
 }
 
+/* With the FIFO ABI there are more, and one that is closed is found among them. */
+static void every_fifo_port(void **state)
+{
+	struct evtchn_bind_ipi op = { 0 };
+
+	caller_domain = 1;
+	assert_int_equal(CALL(init_control, 1, 0, 0), 0);
+	for (u32 port = 1; port < EVTCHN_MAX_PORTS; port++)
+		assert_int_equal(CALL(bind_ipi, 0), 0);
+	assert_int_equal(CALL(bind_ipi, 0), -ENOSPC);
+	for (int i = 0; i < 2000; i++) {
+		u32 port = 1 + rnd(EVTCHN_MAX_PORTS - 1);
+
+		assert_int_equal(CALL(close, port), 0);
+		assert_int_equal(hypercall(self(), EVTCHNOP_bind_ipi, &op, sizeof(op)), 0);
+		assert_int_equal(op.port, port);
+	}
+	assert_int_equal(CALL(reset, DOMID_SELF), 0);
+	assert_null(host_domain[1].fifo);
+	assert_int_equal(CALL(bind_ipi, 0), 0);
+}
+
+/* Ports that the guest keeps in its queues are not given again, nor is there an endless search for others. */
+static void ports_kept_waiting(void **state)
+{
+	caller_domain = 1;
+	assert_int_equal(CALL(init_control, 1, 0, 0), 0);
+	for (u32 page = 0; page < 2; page++)
+		assert_int_equal(CALL(expand_array, 3 + 2 * page), 0);
+	for (u32 i = 0; i < 1024; i++)
+		((u32 *)host_frame[3])[i] = ((u32 *)host_frame[5])[i] = 1u << EVTCHN_FIFO_LINKED;
+	assert_int_equal(CALL(bind_ipi, 0), -ENOSPC);
+	((u32 *)host_frame[3])[700] = 0;
+	assert_int_equal(CALL(bind_ipi, 0), 0);
+	assert_int_equal(evtchn_at(host_domain[1].evtchn, 700)->state, EVTCHNSTAT_ipi);
+}
+
+static void domain_limit(void **state)
+{
+	caller_domain = 1;
+	evtchn_set_limit(&host_domain[1], 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(CALL(bind_ipi, 0), 0);
+	assert_int_equal(CALL(bind_ipi, 0), -ENOSPC);
+	assert_int_equal(CALL(init_control, 1, 0, 0), 0);
+	assert_int_equal(CALL(bind_ipi, 0), -ENOSPC);
+	assert_int_equal(CALL(reset, DOMID_SELF), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(CALL(bind_ipi, 0), 0);
+	assert_int_equal(CALL(bind_ipi, 0), -ENOSPC);
+}
+
+/* What domain 1 was bound to is unbound and waits for it, and nobody opens or binds a port of its any more. */
+static void death(void **state)
+{
+	struct evtchn_alloc_unbound op = { .dom = 1, .remote_dom = 0 };
+
+	for (int i = 0; i < STEPS / 4; i++) {
+		step(true, true);
+		check();
+	}
+	caller_domain = 0;
+	evtchn_destroy(&host_domain[1]);
+	assert_int_equal(locks_held, 0);
+	m_reset(1);
+	check_domain(0);
+	for (u32 page = 1; page < FRAMES; page += 2)
+		assert_int_equal(frame_refs[page], 0);
+	for (int v = 0; v < VCPUS; v++)
+		for (int q = 0; q < NR_VIRQS; q++)
+			assert_int_equal(host_vcpu[1][v].virq_port[q], 0);
+	assert_int_equal(hypercall(self(), EVTCHNOP_alloc_unbound, &op, sizeof(op)), -ESRCH);
+	assert_int_equal(CALL(bind_interdomain, 1, 1), -EINVAL);
+	assert_int_equal(CALL(reset, 1), 0);
+	send_guest_virq(&host_domain[1], VIRQ_DOM_EXC);
+}
+
 static void no_memory_for_ports(void **state)
 {
 	int had = pages_left;
@@ -540,6 +617,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_level, setup, teardown),
 		cmocka_unit_test_setup_teardown(fifo, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_fifo_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(ports_kept_waiting, setup, teardown),
+		cmocka_unit_test_setup_teardown(domain_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(death, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_memory_for_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(scribbled_queues, setup, teardown),
