@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line: words "name=value", as the table below knows them. A size without a suffix is in
+ * The command line: words "name=value" or "name", as the table below knows them. A size without a suffix is in
  * KiB. Unknown words are warned of and skipped.
  */
 #include <boot.h>
@@ -30,6 +30,13 @@ static bool parse_number(const char *value, u64 *to)
 	return end != value && !*end;
 }
 
+/* A word alone switches it on. */
+static bool parse_flag(const char *value, u64 *to)
+{
+	*to = 1;
+	return !*value || (parse_number(value, to) && *to <= 1);
+}
+
 static bool parse_level(const char *value, u64 *to)
 {
 	static const char *const names[] = {
@@ -56,6 +63,8 @@ static const struct option {
 	{ "console", parse_console, &options.console },
 	{ "loglvl", parse_level, &log_level },
 	{ "dom0_mem", parse_size, &options.dom0_mem },
+	{ "dom0_max_vcpus", parse_number, &options.dom0_max_vcpus },
+	{ "dom0_vcpus_pin", parse_flag, &options.dom0_vcpus_pin },
 	{ "maxcpus", parse_number, &options.maxcpus },
 	{ "smap", parse_number, &options.smap },
 };
@@ -70,7 +79,7 @@ static void parse_word(char *word)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		if (strcmp(word, table[i].name))
 			continue;
-		if (value && table[i].parse(value, &parsed))
+		if (table[i].parse(value ? value : "", &parsed))
 			*table[i].to = parsed;
 		else
 			log_warning("command line: %s cannot be \"%s\"", word, value ? value : "");

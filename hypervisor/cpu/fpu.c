@@ -95,17 +95,24 @@ static void load(struct vcpu *v)
 	v->fpu_loaded = true;
 }
 
-/* `prev` (or NULL) had this CPU's registers until now, XCR0 included; next gets them. */
-void fpu_switch(struct vcpu *prev, struct vcpu *next)
+/* v's state is in memory from now on; XCR0 stays its. */
+void fpu_unload(struct vcpu *v)
 {
-	if (prev && prev->fpu_loaded) {
+	if (v->fpu_loaded) {
 		clts();
-		widen_xcr0(prev);
-		save(prev);
-		narrow_xcr0(prev);
-		prev->fpu_loaded = false;
+		widen_xcr0(v);
+		save(v);
+		narrow_xcr0(v);
+		v->fpu_loaded = false;
 	}
 	set_ts();
+}
+
+/* `prev` (NULL: nobody) had this CPU's registers until now, XCR0 included; next gets them. */
+void fpu_switch(struct vcpu *prev, struct vcpu *next)
+{
+	if (prev)
+		fpu_unload(prev);
 	if (cpu_has.xsave && (!prev || prev->xcr0 != next->xcr0))
 		set_xcr0(next->xcr0);
 }

@@ -6,10 +6,13 @@
  * earlier, for a timer that was stopped or moved since: then nothing is due and it is set anew. So moving
  * a deadline ahead, which guests do all the time, costs no device access.
  *
- * A timer is in the list of t->cpu while t->deadline is not 0. `fire` runs without the lock, its timer no
- * longer in the list; it may set it again, to a later time than now.
+ * A timer is in the list of t->cpu while t->deadline is not 0, which changes under that CPU's lock. `fire` runs without the lock, its
+ * timer no longer in the list; it may set it again, to a later time than now. It fires where it was set: one of a vCPU's that
+ * has moved on finds it by its domain's event channels, and is the new CPU's when it is next set.
  */
+#include <asm.h>
 #include <cpu.h>
+#include <irq.h>
 #include <spinlock.h>
 #include <types.h>
 #include <vcpu.h>
@@ -56,6 +59,22 @@ static __attribute__((noinline)) void remove_elsewhere(struct timer *t)
 	}
 }
 
+/* The timer is c's from now on, until another CPU sets it. t->cpu changes under the lock of the CPU that it named. */
+static __attribute__((noinline)) void take_over(struct timer *t, struct cpu *c)
+{
+	struct cpu *old = NULL;
+
+	if (__atomic_compare_exchange_n(&t->cpu, &old, c, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return;
+	spin_lock(&old->timers_lock);
+	if (t->cpu == old) {
+		if (t->deadline)
+			list_remove(old, t);
+		t->cpu = c;
+	}
+	spin_unlock(&old->timers_lock);
+}
+
 /* Something is due before the local APIC's next interrupt: now, or that is set. */
 static __attribute__((noinline)) void program_earlier(struct cpu *c, u64 deadline)
 {
@@ -72,12 +91,12 @@ void timer_set(struct timer *t, u64 deadline)
 	struct cpu *c = current->cpu;
 
 	deadline += !deadline;
-	if (unlikely(t->cpu != c)) {
-		if (t->cpu)
-			remove_elsewhere(t);
-		t->cpu = c;
-	}
 	spin_lock(&c->timers_lock);
+	while (unlikely(t->cpu != c)) {
+		spin_unlock(&c->timers_lock);
+		take_over(t, c);
+		spin_lock(&c->timers_lock);
+	}
 	if (t->deadline)
 		list_remove(c, t);
 	t->deadline = deadline;
@@ -93,6 +112,26 @@ void timer_stop(struct timer *t)
 		remove_elsewhere(t);
 }
 
+static bool fires_somewhere(const struct timer *t)
+{
+	for (int i = 0; i < cpu_count; i++)
+		if (READ_ONCE(cpus[i]->firing) == t)
+			return true;
+	return false;
+}
+
+/* A `fire` that sets its timer anew has to know that it must not: then this ends. */
+void timer_kill(struct timer *t)
+{
+	do {
+		timer_stop(t);
+		while (fires_somewhere(t)) {
+			handle_flush_request();
+			pause();
+		}
+	} while (READ_ONCE(t->deadline));
+}
+
 /* Fires what is due, in order, then sets the local APIC for the first of the rest. Ends, because what fires is set anew to later than `now`. */
 void timers_expire(struct cpu *c)
 {
@@ -104,10 +143,12 @@ void timers_expire(struct cpu *c)
 	while ((t = c->timers) && t->deadline <= now) {
 		c->timers = t->next;
 		t->deadline = 0;
+		WRITE_ONCE(c->firing, t);
 		spin_unlock(&c->timers_lock);
 		t->fire(t);
 		spin_lock(&c->timers_lock);
 	}
+	WRITE_ONCE(c->firing, NULL);
 	c->timer_programmed = t ? t->deadline : 0;
 	spin_unlock(&c->timers_lock);
 	if (t)

@@ -18,6 +18,7 @@
 #include <frames.h>
 #include <image.h>
 #include <placement.h>
+#include <sched.h>
 #include <string.h>
 
 #define MIB (1ul << 20)
@@ -334,6 +335,23 @@ static u64 bytes_held(const struct builder *b)
 
 /* --- the vCPU ------------------------------------------------------------------------------------------------ */
 
+/* Those beside the first wait for VCPUOP_initialise. */
+static void make_other_vcpus(struct domain *d)
+{
+	int n = min(options.dom0_max_vcpus ? options.dom0_max_vcpus : (u64)cpu_count, (u64)MAX_VCPUS);
+
+	for (int id = 1; id < n; id++) {
+		if (!vcpu_create(d, id)) {
+			log_warning("Domain 0: no memory for vCPU %d", id);
+			break;
+		}
+	}
+	for (int id = 0; options.dom0_vcpus_pin && id < d->vcpu_count; id++)
+		vcpu_set_affinity(d->vcpu[id], 1ull << id % cpu_count);
+	if (d->vcpu_count > 1)
+		log_info("Domain 0: %d vCPUs", d->vcpu_count);
+}
+
 static void start(const struct builder *b)
 {
 	struct vcpu *v = vcpu_create(b->d, 0);
@@ -349,6 +367,7 @@ static void start(const struct builder *b)
 	v->kernel_sp = v->regs.rsp;
 	v->kernel_ss = v->regs.ss;
 	v->initialised = true;
+	make_other_vcpus(b->d);
 	vcpu_online(v);
 }
 

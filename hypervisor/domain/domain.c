@@ -12,6 +12,7 @@
 #include <frames.h>
 #include <grant.h>
 #include <pvclock.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ struct domain *domain_create(domid_t id)
 	d->id = id;
 	d->privileged = id == 0;
 	d->max_pages = ~0ull;
+	sched_init_domain(d);
 	d->shared_info = shared;
 	d->shared_info_mfn = share_frame_with(d, shared);
 	if (evtchn_init(d) || grant_init(d))
@@ -59,9 +61,7 @@ static void stop_vcpus(struct domain *d, int reason)
 {
 	d->is_shut_down = true;
 	d->shutdown_reason = reason;
-	for (int i = 0; i < d->vcpu_count; i++)
-		if (d->vcpu[i])
-			__atomic_or_fetch(&d->vcpu[i]->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+	domain_stop_vcpus(d);
 }
 
 static const char *const reasons[] = { "power-off", "reboot", "suspend", "crash", "watchdog", "soft reset" };

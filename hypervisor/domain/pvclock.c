@@ -12,6 +12,7 @@
 #include <cpu.h>
 #include <irq.h>
 #include <pvclock.h>
+#include <sched.h>
 #include <trace.h>
 #include <uaccess.h>
 
@@ -106,6 +107,7 @@ void vcpu_write_runstate_area(struct vcpu *v)
 
 /* --- runstates ------------------------------------------------------------------------------------------------ */
 
+/* Under the scheduler's lock. */
 void runstate_change(struct vcpu *v, int state)
 {
 	u64 now = now_ns();
@@ -121,8 +123,10 @@ void runstate_change(struct vcpu *v, int state)
 
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *info)
 {
+	sched_freeze();
 	*info = (struct vcpu_runstate_info) { .state = v->runstate, .state_entry_time = v->runstate_entry };
 	for (int i = 0; i < 4; i++)
 		info->time[i] = v->runstate_time[i];
 	info->time[info->state] += now_ns() - info->state_entry_time;
+	sched_thaw();
 }

@@ -1,195 +1,397 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who runs. Each CPU has a queue of runnable vCPUs, served in turn; a turn ends when the vCPU
- * blocks, yields or others have waited for a slice. Without any the idle vCPU halts the CPU.
+ * Who runs. All CPUs serve one queue of runnable vCPUs, sorted by virtual time, under one lock, so that shares hold for the machine and
+ * no balancing is needed:
  *
- * Invariant, under run_lock: a vCPU is running, or in its CPU's queue (once: `queued`), or not runnable. One that is put down or
- * shut down while it waits in the queue leaves it when its turn comes. While idle runs the registers keep
- * the user state of `loaded`, so that a guest which only waited for an event pays for no switch.
+ *     run_queue -> vCPU -> vCPU -> ...      vtime ascending; a CPU takes the first that may run on it
+ *
+ * Virtual time advances with running, the faster the smaller the vCPU's share (sched_share.c). A sleeper returns no further back than
+ * BONUS before those that run, so sleeping earns a short wait and no credit. A turn lasts SLICE_NS while others wait; one
+ * that joins the queue with an earlier virtual time ends it sooner, but not before RATE_LIMIT_NS.
+ *
+ * Invariants, under sched_lock:
+ *   1. A guest's vCPU runs (on v->cpu), or is queued, or may not run (may_run()): one of the three.
+ *   2. A queued vCPU that is loaded on a CPU may be taken by that CPU only (sched_switch.c). The CPU has then been told.
+ *   3. For each queued vCPU some CPU that may take it has been asked to choose, or will by itself (slice_end).
+ *
+ * The lock is held from the choice until the chosen one's stack is in use, and is released there: whoever finds a vCPU in the queue
+ * finds its stack left and its registers saved or known to be loaded.
  */
 #include <asm.h>
 #include <console.h>
-#include <cpu.h>
-#include <domain.h>
-#include <emulate.h>
 #include <entry.h>
 #include <pvclock.h>
-#include <uaccess.h>
+#include "sched_queue.h"
 
-#define SLICE_NS 10000000
+#define SLICE_NS 10000000ull
+#define RATE_LIMIT_NS 500000ull
+#define BONUS 5000000ull	/* virtual ns, as the next two */
+#define WORTH_A_SWITCH 1000000ull
+#define LARGEST_LAG 100000000ull
 
-static bool runnable(const struct vcpu *v)
-{
-	return v->online && !v->blocked && !v->domain->is_shut_down;
-}
+struct spinlock sched_lock;
+struct vcpu *run_queue;
+static u64 virtual_now;		/* no one that runs or waits is much before it; never goes back */
 
 /* --- the queue ------------------------------------------------------------------------------------------- */
 
-static void enqueue(struct cpu *c, struct vcpu *v)
+static void enqueue(struct vcpu *v)
 {
-	struct vcpu **at = &c->run_queue;
+	struct vcpu **at = &run_queue;
 
 	v->queued = true;
-	while (*at)
+	while (*at && (*at)->vtime <= v->vtime)
 		at = &(*at)->run_next;
-	v->run_next = NULL;
+	v->run_next = *at;
 	*at = v;
 }
 
-static struct vcpu *dequeue(struct cpu *c)
+static void dequeue(struct vcpu *v)
 {
-	struct vcpu *v = c->run_queue;
+	struct vcpu **at = &run_queue;
 
-	if (v) {
-		c->run_queue = v->run_next;
-		v->queued = false;
-	}
+	while (*at != v)
+		at = &(*at)->run_next;
+	*at = v->run_next;
+	v->queued = false;
+}
+
+/* The first that this CPU may take, or NULL. */
+static struct vcpu *first_for(const struct cpu *c)
+{
+	struct vcpu *v = run_queue;
+
+	while (v && (!is_allowed(v, c) || (v->loaded_on && v->loaded_on != c)))
+		v = v->run_next;
 	return v;
 }
 
-/* After something that kept v from running has gone. True: it joined the queue. */
-static bool join(struct cpu *c, struct vcpu *v)
+/* --- virtual time ------------------------------------------------------------------------------------------ */
+
+static void charge(struct vcpu *v, u64 now)
 {
-	if (v == c->running || v->queued || !runnable(v))
-		return false;
-	enqueue(c, v);
-	runstate_change(v, RUN_RUNNABLE);
-	return true;
+	if ((s64)(now - v->charged_at) > 0) {
+		sched_charge(v, now - v->charged_at);
+		v->charged_at = now;
+	}
 }
 
-static void request_schedule(struct cpu *c)
+static void virtual_time_advance(u64 now)
+{
+	u64 least = run_queue ? run_queue->vtime : ~0ull;
+
+	for (int i = 0; i < cpu_count; i++) {
+		struct vcpu *v = cpus[i]->running;
+
+		if (v == cpus[i]->idle)
+			continue;
+		charge(v, now);
+		least = min(least, v->vtime);
+	}
+	if (least != ~0ull)
+		virtual_now = max(virtual_now, least);
+}
+
+/* --- telling CPUs --------------------------------------------------------------------------------------------- */
+
+void sched_request(struct cpu *c)
 {
 	__atomic_or_fetch(&c->running->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 	if (c != current->cpu)
 		send_kick(c);
 }
 
+static bool is_idle(const struct cpu *c)
+{
+	return c->running == c->idle && !(c->idle->work & WORK_SCHEDULE);
+}
+
+/* An idle CPU for v, the one that it ran on if possible; else the busy one that is ahead of the others; NULL: none. */
+static struct cpu *cpu_for(const struct vcpu *v)
+{
+	struct cpu *best = NULL;
+
+	if (is_allowed(v, v->cpu) && is_idle(v->cpu))
+		return v->cpu;
+	for (int i = 0; i < cpu_count; i++) {
+		struct cpu *c = cpus[i];
+
+		if (!is_allowed(v, c))
+			continue;
+		if (is_idle(c))
+			return c;
+		if (c->running != c->idle && (!best || c->running->vtime > best->running->vtime))
+			best = c;
+	}
+	return best;
+}
+
+void sched_notify(struct vcpu *v)
+{
+	struct cpu *c = v->loaded_on ? v->loaded_on : cpu_for(v);
+
+	if (c)
+		sched_request(c);
+}
+
+/* v was displaced: another CPU that idles may have waited for just that, or runs one that is further ahead than a turn makes it. */
+static void offer(struct vcpu *v, u64 now)
+{
+	struct cpu *c;
+
+	virtual_time_advance(now);
+	c = cpu_for(v);
+	if (c && (is_idle(c) || c->running->vtime > v->vtime + SLICE_NS))
+		sched_request(c);
+}
+
 static void slice_over(struct timer *t)
 {
-	request_schedule(container_of(t, struct cpu, slice));
+	sched_request(container_of(t, struct cpu, slice));
 }
 
-/* --- user state: what entering the hypervisor leaves in the registers -------------------------------------- */
+/* --- joining and leaving ---------------------------------------------------------------------------------------- */
 
-static bool load_selectors(const struct cpu_user_regs *r)
+void sched_join(struct vcpu *v)
 {
-#define LOAD(segment, selector) \
-	asm goto("1: mov %0, %%" #segment "\n" EXTABLE("1b", "%l1") :: "r"((u32)(selector)) :: refused)
-	LOAD(ds, r->ds);
-	LOAD(es, r->es);
-	LOAD(fs, r->fs);
-	LOAD(gs, r->gs);
-#undef LOAD
-	return true;
-refused:
-	asm volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs" :: "r"(0));
-	return false;
+	if (is_running(v) || v->queued || !may_run(v))
+		return;
+	virtual_time_advance(now_ns());
+	if (!may_run(v))	/* the cap of its domain was found used up just now */
+		return;
+	v->vtime = max(v->vtime, max(virtual_now, BONUS) - BONUS);
+	v->domain->active++;
+	enqueue(v);
+	runstate_change(v, RUN_RUNNABLE);
+	sched_notify(v);
 }
 
-static void save_user_state(struct vcpu *v)
+/* The runstate of one that may not run; throttled alone is runnable, seen from the guest. */
+static int waiting_state(const struct vcpu *v)
 {
-	struct cpu_user_regs *r = &v->regs;
+	const struct domain *d = v->domain;
 
-	asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-		     : "=m"(r->ds), "=m"(r->es), "=m"(r->fs), "=m"(r->gs));
-	v->fs_base = rdmsr(MSR_FS_BASE);
-	v->gs_base = rdmsr(MSR_GS_BASE);
-	v->gs_other_base = rdmsr(MSR_KERNEL_GS_BASE);
+	if (v->online && v->blocked)
+		return RUN_BLOCKED;
+	return !v->online || v->pause_count || d->pause_count || d->is_shut_down || d->dying ? RUN_OFFLINE : RUN_RUNNABLE;
 }
 
-/* Global entries are those of the vCPU that was loaded before: they go, too. */
-static void load_user_state(struct cpu *c, struct vcpu *v)
+/* What an idle CPU does not keep in its registers. */
+static bool must_unload(const struct vcpu *v, const struct cpu *c)
 {
-	u64 window = vcpu_window(v);
-
-	c->cr3 = v->kernel_mode ? v->kernel_cr3 : v->user_cr3;
-	v->counters[COUNT_CR3_LOAD]++;
-	write_cr3(c->cr3);
-	flush_tlb_local();
-	load_gdt(window + FIRST_RESERVED_GDT_PAGE * PAGE_SIZE);
-	load_ldt(c, window + VCPU_WINDOW_LDT * PAGE_SIZE, v->ldt_entries);
-	if (!load_selectors(&v->regs))
-		__atomic_or_fetch(&v->work, WORK_FAILSAFE, __ATOMIC_ACQ_REL);
-	wrmsr(MSR_FS_BASE, v->fs_base);
-	wrmsr(MSR_GS_BASE, v->gs_base);
-	wrmsr(MSR_KERNEL_GS_BASE, v->gs_other_base);
+	return !is_allowed(v, c) || v->pause_count || v->domain->pause_count || v->domain->dying;
 }
 
-static void switch_user_state(struct cpu *c, struct vcpu *next)
+void sched_stop(struct vcpu *v)
 {
-	if (c->loaded)
-		save_user_state(c->loaded);
-	load_user_state(c, next);
-	control_switch(c->loaded, next);
-	fpu_switch(c->loaded, next);
-	debugreg_switch(c->loaded, next);
-	c->loaded = next;
-	next->counters[COUNT_SWITCH]++;
+	if (is_running(v)) {
+		sched_request(v->cpu);
+		return;
+	}
+	if (v->queued && !may_run(v)) {
+		dequeue(v);
+		v->domain->active--;
+		runstate_change(v, waiting_state(v));
+	}
+	if (v->loaded_on && must_unload(v, v->loaded_on))
+		sched_request(v->loaded_on);
 }
 
-/* --- switching ------------------------------------------------------------------------------------------------ */
+/* --- choosing ------------------------------------------------------------------------------------------------------ */
 
-static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next)
+/* prev goes on though `first` waits. */
+static bool goes_on(struct vcpu *prev, const struct vcpu *first, bool yields, u64 now)
 {
-	if (next != c->idle && next != c->loaded)
-		switch_user_state(c, next);
-	if (next != c->idle)
+	struct cpu *c = prev->cpu;
+
+	if (yields)
+		return false;
+	if (c->slice_end && now >= c->slice_end)
+		return prev->vtime < first->vtime;
+	return prev->vtime <= first->vtime + WORTH_A_SWITCH || now < c->since + RATE_LIMIT_NS;
+}
+
+/* Takes the one that runs on c from now on from the queue; `prev`, which stays a candidate if it may, is not in it. */
+static struct vcpu *choose(struct cpu *c, struct vcpu *prev, bool stays, bool yields, u64 now)
+{
+	struct vcpu *first = first_for(c);
+
+	if (stays && first)
+		prev->vtime = max(prev->vtime, max(first->vtime, LARGEST_LAG) - LARGEST_LAG);
+	if (stays && (!first || goes_on(prev, first, yields, now)))
+		return prev;
+	if (!first)
+		return c->idle;
+	dequeue(first);
+	virtual_now = max(virtual_now, first->vtime);
+	return first;
+}
+
+/* When c has to choose anew though nobody asks, or 0: a slice, less if `first` is far behind, or a cap ends it. */
+static u64 turn_ends(struct cpu *c, struct vcpu *next, bool goes_on, u64 now)
+{
+	struct vcpu *first = first_for(c);
+	u64 end = 0, quota;
+
+	if (next == c->idle)
+		return 0;
+	if (first)
+		end = goes_on && c->slice_end > now ? c->slice_end : now + SLICE_NS;
+	if (first && first->vtime + WORTH_A_SWITCH < next->vtime)
+		end = min(end, max((goes_on ? c->since : now) + RATE_LIMIT_NS, now + 1));
+	quota = sched_quota(next, c);
+	return quota ? min(end - 1, now + quota - 1) + 1 : end;
+}
+
+/* --- switching ------------------------------------------------------------------------------------------------------- */
+
+/* Whom c had loaded before: if it waits, somebody has to know that it can be taken now. */
+static void let_go(struct cpu *c, struct vcpu *had, u64 now)
+{
+	if (!had || !had->queued || had->loaded_on)
+		return;
+	if (is_allowed(had, c))
+		offer(had, now);
+	else
+		sched_notify(had);
+}
+
+/* c has nothing to run. */
+static void idle_unload(struct cpu *c, u64 now)
+{
+	struct vcpu *had = c->loaded;
+
+	if (had && must_unload(had, c)) {
+		unload_vcpu(c);
+		let_go(c, had, now);
+	}
+}
+
+/* On the stack of the one that was chosen. Timers are set only now, since those that are due fire at once. */
+static void switched(void)
+{
+	struct cpu *c = current->cpu;
+	struct domain *refill = c->refill;
+	u64 end = c->slice_end;
+
+	c->refill = NULL;
+	spin_unlock(&sched_lock);
+	if (unlikely(refill))
+		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
+	if (unlikely(end))
+		timer_set(&c->slice, end);
+}
+
+static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 now)
+{
+	struct vcpu *had = c->loaded;
+
+	if (prev == c->idle)
+		c->idle_ns += now - c->since;
+	c->running = next;
+	c->since = now;
+	if (next != c->idle) {
+		next->cpu = c;
+		next->charged_at = now;
+		if (next != had) {
+			load_vcpu(c, next);
+			let_go(c, had, now);
+		}
 		runstate_change(next, RUN_RUNNING);
+	} else {
+		idle_unload(c, now);
+	}
 	c->tss.rsp0 = (u64)&next->regs.es;
 	c->entry_frame = (u64)&next->regs.ss;
 	cpu_enter_mode(c, next->kernel_mode);
 	switch_stacks(&prev->saved_rsp, next->saved_rsp);
 }
 
-/* Others of the domain wait for who holds its page mutex, so that one lets go before it stops for good. */
-static bool holds_page_mutex(const struct vcpu *v)
+/* prev leaves the CPU's hands: into the queue, or out of it all. */
+static void put_prev(struct vcpu *prev)
 {
-	return READ_ONCE(v->domain->page_mutex_holder) == v->slot + 1u;
+	if (may_run(prev)) {
+		enqueue(prev);
+		runstate_change(prev, RUN_RUNNABLE);
+	} else {
+		prev->domain->active--;
+		runstate_change(prev, waiting_state(prev));
+	}
 }
 
-/* The CPU goes on with the first of the queue; returns when `current` is chosen again. */
+/* Returns when `current` is chosen, perhaps on another CPU. */
+static void reschedule(struct vcpu *prev, int stands)
+{
+	struct cpu *c = prev->cpu;
+	struct vcpu *next;
+	bool yields = prev->yielding, stays = false;
+	u64 now;
+
+	spin_lock(&sched_lock);
+	now = now_ns();
+	prev->yielding = false;
+	if (prev != c->idle) {
+		prev->stands = stands;
+		charge(prev, now);
+		stays = may_run(prev) && is_allowed(prev, c);
+	}
+	next = choose(c, prev, stays, yields, now);
+	if (next != prev && prev != c->idle)
+		put_prev(prev);
+	c->slice_end = turn_ends(c, next, next == prev, now);
+	if (next != prev)
+		switch_to(c, prev, next, now);
+	else if (next == c->idle)
+		idle_unload(c, now);
+	switched();
+}
+
+/* On the way back to the guest. Without anybody who waits, it goes on. */
 void schedule(void)
 {
-	struct vcpu *prev = current, *next;
-	struct cpu *c = prev->cpu;
+	struct vcpu *v = current;
 
-	if (likely(!c->run_queue && prev != c->idle && runnable(prev)))
+	if (likely(!run_queue && !stopped(v) && !v->domain->cap && is_allowed(v, v->cpu))) {
+		v->yielding = false;
 		return;
-	spin_lock(&c->run_lock);
-	if (prev != c->idle) {
-		if (runnable(prev) || holds_page_mutex(prev))
-			enqueue(c, prev);
-		runstate_change(prev, runnable(prev) ? RUN_RUNNABLE : prev->online && prev->blocked ? RUN_BLOCKED : RUN_OFFLINE);
 	}
-	next = dequeue(c);
-	if (!next)
-		next = c->idle;
-	c->running = next;
-	spin_unlock(&c->run_lock);
-	if (c->run_queue)
-		timer_set(&c->slice, now_ns() + SLICE_NS);
-	if (next != prev)
-		switch_to(c, prev, next);
-	else if (prev != c->idle)
-		runstate_change(prev, RUN_RUNNING);
+	reschedule(v, STANDS_AT_EXIT);
+}
+
+static void point(struct vcpu *v, int stands)
+{
+	take_interrupts();
+	if (likely(!(v->work & WORK_SCHEDULE)))
+		return;
+	__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+	reschedule(v, stands);
+	if (v->domain && unlikely(stopped(v)))	/* on the way back it will */
+		__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 }
 
 void preempt_point(void)
 {
+	point(current, STANDS_AT_WORK);
+}
+
+bool batch_point(void)
+{
 	struct vcpu *v = current;
 
-	take_interrupts();
-	if (v->work & WORK_SCHEDULE) {
-		__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
-		schedule();
-		if (unlikely(!runnable(v)))
-			__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
-	}
+	point(v, STANDS_IN_BATCH);
+	return abandoned(v);
+}
+
+void vcpu_yield(struct vcpu *v)
+{
+	v->yielding = true;
+	__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 }
 
 /* Runs once, on the new vCPU's stack, before it enters the guest. */
 void vcpu_started(struct vcpu *v)
 {
+	switched();
 }
 
 void idle_loop(void)
@@ -199,11 +401,12 @@ void idle_loop(void)
 
 	c->slice.fire = slice_over;
 	for (;;) {
-		__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
-		if (c->run_queue)
-			schedule();
-		else
+		if (v->work & WORK_SCHEDULE) {
+			__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+			reschedule(v, STANDS_AT_EXIT);
+		} else {
 			halt_for_interrupt();
+		}
 	}
 }
 
@@ -218,43 +421,43 @@ void vcpu_block(struct vcpu *v)
 /* Callable from interrupts and by other CPUs; a vCPU still on its way to sleep just stays awake. */
 void vcpu_wake(struct vcpu *v)
 {
-	struct cpu *c = v->cpu;
-	bool queued;
-
-	spin_lock(&c->run_lock);
+	spin_lock(&sched_lock);
 	v->blocked = false;
-	queued = join(c, v);
-	spin_unlock(&c->run_lock);
-	if (queued)
-		request_schedule(c);
+	sched_join(v);
+	spin_unlock(&sched_lock);
 }
 
+/*
+ * What v has to see was stored before: either v finds it on its way to sleep, or v is found blocked here. A vCPU that waits for its
+ * turn looks when it comes.
+ */
 void vcpu_kick(struct vcpu *v)
 {
-	if (v->blocked)
+	struct cpu *c;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	c = READ_ONCE(v->cpu);
+	if (READ_ONCE(v->blocked))
 		vcpu_wake(v);
-	else if (v != current && v->cpu != current->cpu)
-		send_kick(v->cpu);
+	else if (v != current && READ_ONCE(c->running) == v)
+		send_kick(c);
 }
 
 /* Puts a vCPU up: initialised, from now on runnable. */
 void vcpu_online(struct vcpu *v)
 {
-	struct cpu *c = v->cpu;
-	bool queued;
-
-	spin_lock(&c->run_lock);
+	spin_lock(&sched_lock);
 	v->online = true;
 	v->blocked = false;
-	queued = join(c, v);
-	spin_unlock(&c->run_lock);
-	if (queued)
-		request_schedule(c);
+	sched_join(v);
+	spin_unlock(&sched_lock);
 }
 
-/* Goes down on its way back to the guest, or when its turn in the queue comes. */
+/* Goes down on its way back to the guest, or now if it waits there. */
 void vcpu_offline(struct vcpu *v)
 {
+	spin_lock(&sched_lock);
 	v->online = false;
-	__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+	sched_stop(v);
+	spin_unlock(&sched_lock);
 }

@@ -9,6 +9,7 @@
 #include <cpu.h>
 #include <evtchn.h>
 #include <hypercall.h>
+#include <sched.h>
 #include <uaccess.h>
 
 #define POLL_MAX_PORTS 128
@@ -18,7 +19,7 @@
 
 static long yield(struct vcpu *v)
 {
-	__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+	vcpu_yield(v);
 	return 0;
 }
 
@@ -175,7 +176,6 @@ static long watchdog(struct domain *d, u64 arg)
 
 /* --- binding to a processor ------------------------------------------------------------------------------------------ */
 
-/* A vCPU stays where it is, so it can be bound to that processor only. */
 static long pin_override(struct vcpu *v, u64 arg)
 {
 	struct sched_pin_override op;
@@ -184,12 +184,7 @@ static long pin_override(struct vcpu *v, u64 arg)
 		return -EPERM;
 	if (get_guest_u32((u32 *)&op.pcpu, arg))
 		return -EFAULT;
-	if (op.pcpu >= 0 && op.pcpu != v->cpu->id)
-		return -EINVAL;
-	if (v->pin_override == (op.pcpu >= 0))
-		return op.pcpu >= 0 ? -EBUSY : -EINVAL;
-	v->pin_override = op.pcpu >= 0;
-	return 0;
+	return vcpu_pin_override(v, op.pcpu);
 }
 
 /* --- dispatch ---------------------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <frames.h>
 #include <pagetable.h>
 #include <pvclock.h>
+#include <sched.h>
 #include <string.h>
 
 BUILD_ASSERT(sizeof(struct vcpu) <= PAGE_SIZE);
@@ -78,12 +79,13 @@ struct vcpu *vcpu_create(struct domain *d, int id)
 		return NULL;
 	v->domain = d;
 	v->id = id;
-	v->cpu = cpus[0];
+	v->cpu = cpus[id % cpu_count];
 	v->info = &d->shared_info->vcpu_info[id];
 	v->info->evtchn_upcall_mask = 1;
 	if (fpu_init_vcpu(v))
 		return NULL;
 	vcpu_timers_init(v);
+	sched_init_vcpu(v);
 	pvclock_update(v);
 	d->vcpu[id] = v;
 	d->vcpu_count = max(d->vcpu_count, id + 1);

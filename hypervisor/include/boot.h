@@ -38,6 +38,8 @@ void boot_module_release(int index);	/* its whole frames go to the allocator */
 
 struct options {
 	u64 dom0_mem;		/* bytes; 0: all that is free */
+	u64 dom0_max_vcpus;	/* 0: as many as there are CPUs */
+	u64 dom0_vcpus_pin;	/* vCPU n stays on CPU n */
 	u64 maxcpus;
 	u64 smap;		/* 0: not used */
 	u64 console;		/* 0: none; 1: COM1 */

@@ -27,7 +27,7 @@ struct cpu {
 	u64 entry_target;	/* where SYSCALL goes on: guest kernel mode: hypercall; user mode: bounce */
 	u64 entry_target32, entry_target_sysenter;	/* the same from compatibility mode, and for SYSENTER */
 	u64 entry_syscall, entry_syscall32, entry_sysenter;	/* the entry code's addresses */
-	struct vcpu *running;
+	struct vcpu *running;	/* [s], as `loaded` and `since`: under the scheduler's lock */
 	struct vcpu *loaded;	/* the guest vCPU whose user state is in the registers (kept while idle runs) */
 	struct vcpu *idle;
 	int id;
@@ -40,9 +40,13 @@ struct cpu {
 	struct spinlock timers_lock;	/* the next two */
 	struct timer *timers;	/* sorted by deadline */
 	u64 timer_programmed;	/* ns; what the local APIC timer is set to, 0: off */
-	struct vcpu *run_queue;	/* runnable, first to run first; not the running one */
-	struct spinlock run_lock;
-	struct timer slice;	/* ends the running vCPU's turn when others wait */
+	struct timer *firing;	/* whose `fire` runs now; under timers_lock */
+	u64 since;		/* system time when `running` was last chosen over another */
+	u64 idle_ns;		/* idle time before that */
+	u64 slice_end;		/* when to choose anew, or 0: when asked only */
+	struct domain *refill;	/* whose refill timer has to be armed once the lock is released */
+	struct timer slice;	/* fires then */
+	u64 tsc_online;		/* TSC when it came up */
 	struct tss tss;
 };
 

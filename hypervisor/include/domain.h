@@ -22,6 +22,17 @@ struct domain {
 	u8 shutdown_reason;
 	bool is_shut_down;
 	bool shutdown_code_fixed;	/* shutdown_reason was given in advance */
+	bool dying;		/* for good: being destroyed */
+
+	/* Scheduling (sched.h), under the scheduler's lock. */
+	u32 pause_count;
+	u32 weight, cap;
+	u32 active;		/* vCPUs that run or are queued */
+	bool throttled;		/* the cap's budget is used up, until the next refill */
+	bool refilling;		/* `refill` is armed */
+	s64 budget;		/* ns that are left of this period; below 0: owed by the next */
+	struct timer refill;
+
 	struct watchdog {
 		struct timer timer;
 		struct domain *domain;	/* NULL: not in use */

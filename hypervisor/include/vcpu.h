@@ -10,7 +10,7 @@
  * and needs no continuation. Interrupts are off in the hypervisor but for those points.
  *
  * Letters: [o] only the vCPU itself, or another CPU while it is not running;
- *          [d] under the domain's lock; [a] atomically by anyone.
+ *          [d] under the domain's lock; [a] atomically by anyone; [s] written under the scheduler's lock.
  */
 #ifndef PARAVANE_VCPU_H
 #define PARAVANE_VCPU_H
@@ -39,6 +39,9 @@ enum {
 	COUNT_CR3_LOAD, COUNT_TLB_FLUSH, EXIT_PAGE_FAULT, EXIT_GP, COUNT_SWITCH, COUNTERS = 16, TRACED_COUNTERS = EXIT_UPCALL + 1,
 };
 
+/* Where a vCPU that does not run stands: on its way to the guest, between two items of a batch, or anywhere. */
+enum { STANDS_AT_EXIT, STANDS_IN_BATCH, STANDS_AT_WORK };
+
 enum { RUN_RUNNING, RUN_RUNNABLE, RUN_BLOCKED, RUN_OFFLINE };	/* ABI: RUNSTATE_* */
 
 struct callback {
@@ -61,7 +64,7 @@ struct vcpu {
 	bool kernel_mode;	/* [o] in guest kernel mode: hypercalls and the interpreter are for it */
 	struct vcpu_info *info;	/* hypervisor's mapping of the guest's vcpu_info; always valid */
 	struct domain *domain;
-	struct cpu *cpu;	/* the CPU that it runs on or last ran on */
+	struct cpu *cpu;	/* [s] the CPU that it runs on or last ran on */
 
 	maddr_t kernel_cr3;	/* [o] holds an L4 type reference */
 	maddr_t user_cr3;	/* [o] the same, or 0 */
@@ -95,9 +98,18 @@ struct vcpu {
 
 	int id;
 	int slot;		/* of its window */
-	u8 runstate;		/* RUN_* */
-	bool claimed, initialised, online;	/* VCPUOP_initialise begun, done; VCPUOP_up */
-	bool blocked;		/* SCHEDOP_block or _poll: wait for an event */
+	u8 runstate;		/* [s] RUN_* */
+	bool claimed, initialised;	/* VCPUOP_initialise begun, done */
+	bool online;		/* [s] VCPUOP_up */
+	bool blocked;		/* SCHEDOP_block or _poll: wait for an event; set by [o], cleared by [s] */
+	bool yielding;		/* [o] others go first */
+	bool queued;		/* [s] in the run queue, by run_next */
+	u8 stands;		/* [s] where it was switched out, STANDS_* */
+	u32 pause_count;	/* [s] */
+	u64 cpus, affinity;	/* [s] CPUs that it may run on; the same but for SCHEDOP_pin_override */
+	struct cpu *loaded_on;	/* [s] the CPU whose registers have its user state, or NULL */
+	u64 vtime;		/* [s] virtual time: the least runs first */
+	u64 charged_at;		/* [s] system time up to which its running has been accounted */
 	mfn_t info_mfn;		/* registered vcpu_info's frame, or INVALID_MFN */
 	u64 runstate_entry, runstate_time[4];
 	u64 runstate_area, time_area;	/* guest addresses of registered areas, 0: none */
@@ -106,8 +118,7 @@ struct vcpu {
 	u32 virq_port[24];	/* [d] */
 	bool pin_override;	/* SCHEDOP_pin_override is in force */
 	u32 poll_port;		/* the port polled; 0: none; ~0: several */
-	struct vcpu *run_next;	/* in the CPU's run queue, */
-	bool queued;		/* where it is or is not, under run_lock */
+	struct vcpu *run_next;
 	u64 saved_rsp;		/* of a vCPU switched out */
 };
 
@@ -135,9 +146,10 @@ void bounce_page_fault(struct vcpu *v, u64 address, u64 error_code);
 
 /* --- domain/sched.c --------------------------------------------------------------------------- */
 
-/* May run another vCPU; the caller holds no lock. Long work calls preempt_point() every few thousand instructions. */
+/* May run another vCPU, and this one on another CPU; the caller holds no lock. Long work calls preempt_point() every few thousand instructions. */
 void preempt_point(void);
-void schedule(void);
+void schedule(void);			/* on the way back to the guest */
+void vcpu_yield(struct vcpu *v);	/* v is current: others go first at the next point */
 void vcpu_wake(struct vcpu *v);		/* make a blocked vCPU runnable; callable from interrupts */
 void vcpu_kick(struct vcpu *v);		/* an event is pending: wake it, or make it look, wherever it is */
 void vcpu_block(struct vcpu *v);	/* takes effect on the way back to the guest */
@@ -151,6 +163,7 @@ struct vcpu *vcpu_create(struct domain *d, int id);	/* NULL: no memory */
 
 void timer_set(struct timer *t, u64 deadline);	/* (re)arm on this CPU */
 void timer_stop(struct timer *t);	/* may run on another CPU; `fire` may just be running there */
+void timer_kill(struct timer *t);	/* for good: `fire` is not running either, and will not. Not from a timer */
 void timers_expire(struct cpu *c);	/* the timer interrupt, on that CPU */
 
 #endif

@@ -66,7 +66,7 @@ void page_mutex_lock(struct domain *d)
 	while (!__atomic_compare_exchange_n(&d->page_mutex_holder, &nobody, current->slot + 1, false,
 					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		nobody = 0;
-		__atomic_or_fetch(&current->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
+		vcpu_yield(current);
 		preempt_point();
 	}
 }

@@ -352,6 +352,8 @@ void preempt_point(void)
 	leave_fiber();
 }
 
+void vcpu_yield(struct vcpu *v) { }
+
 int copy_from_guest(void *to, u64 from, size_t bytes) { return from < 4096 ? -EFAULT : (memcpy(to, (void *)from, bytes), 0); }
 int copy_to_guest(u64 to, const void *from, size_t bytes) { return to < 4096 ? -EFAULT : (memcpy((void *)to, from, bytes), 0); }
 

@@ -67,13 +67,19 @@ static void words(void **state)
 	assert_int_equal(options.console, 1);
 	assert_true(log_level > LOG_INFO);
 	assert_int_equal(options.smap, 1);
+	parse("dom0_max_vcpus=5 dom0_vcpus_pin");
+	assert_int_equal(options.dom0_max_vcpus, 5);
+	assert_int_equal(options.dom0_vcpus_pin, 1);
+	parse("dom0_vcpus_pin=0");
+	assert_int_equal(options.dom0_vcpus_pin, 0);
 	assert_string_equal(said, "");
 }
 
 static void refusals(void **state)
 {
 	static const char *const bad[] = {
-		"smap=perhaps", "smap", "maxcpus", "maxcpus=x", "loglvl=loud", "console=vga",
+		"smap=perhaps", "smap", "maxcpus", "maxcpus=x", "loglvl=loud", "console=vga", "dom0_max_vcpus",
+		"dom0_vcpus_pin=2",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -1,199 +1,611 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run queue: whatever vCPUs do to each other, each is in it at most once and none that may run is left out. Stacks are not
- * switched here; the test follows the switches by `running`.
+ * The scheduler on simulated CPUs. A step lets time pass and each CPU do one thing: take an interrupt, run its vCPU for a while, or what the
+ * vCPU decides to: block, yield, stop at a point in a hypercall. After each step the scheduler's invariants are checked against what
+ * is seen from outside. Stacks are not switched; `current` follows `running`.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #define PARAVANE_ASM_H
-#define PARAVANE_UACCESS_H
-#define EXTABLE(from, to)
-#define MSR_FS_BASE 0
-#define MSR_GS_BASE 0
-#define MSR_KERNEL_GS_BASE 0
+static inline void take_interrupts(void) { }
+static inline void halt_for_interrupt(void) { }
 
 #include <domain.h>
 #include <entry.h>
 
-static struct vcpu *running;
+static struct vcpu *host_current;
 #undef current
-#define current running
-
-static inline u64 rdmsr(u32 n) { return 0; }
-static inline void wrmsr(u32 n, u64 x) { }
-static inline void write_cr3(u64 x) { }
-static inline void take_interrupts(void) { }
-static inline void halt_for_interrupt(void) { }
-static inline bool guest_address_ok(u64 address) { return true; }
-static inline bool address_canonical(u64 address) { return true; }
-static inline void user_access_begin(void) { }
-static inline void user_access_end(void) { }
-#define raw_get_u64(x, address, label) do { (x) = 0; if (!(address)) goto label; } while (0)
+#define current host_current
 
 #include "../../hypervisor/domain/sched.c"
+#include "../../hypervisor/domain/sched_share.c"
+#include "../../hypervisor/domain/sched_control.c"
 
-#define VCPUS 3
-static struct cpu cpu;
-static struct domain domain;
-static struct vcpu idle, vcpus[VCPUS];
+#define MS 1000000ull
+#define STEP_NS 50000ull
+#define MAX_SIM_DOMAINS 4
+#define MAX_SIM_VCPUS 4
 
-void switch_stacks(u64 *save_rsp_here, u64 new_rsp) { running = cpu.running; }
+struct cpu *cpus[MAX_CPUS];
+int cpu_count;
+static struct cpu cpu[MAX_CPUS];
+static struct vcpu idle[MAX_CPUS];
+static struct domain domain[MAX_SIM_DOMAINS];
+static struct vcpu vcpus[MAX_SIM_DOMAINS][MAX_SIM_VCPUS];
+static int domain_count;
+
+static u64 now;
+static u64 ran[MAX_SIM_DOMAINS][MAX_SIM_VCPUS], waited[MAX_SIM_DOMAINS][MAX_SIM_VCPUS], longest_wait;
+static struct timer *timers[64];
+static int timer_count;
+static bool kicked[MAX_CPUS];
+
+/* --- in place of other parts ------------------------------------------------------------------------------------- */
+
+u64 now_ns(void) { return now; }
 void spin_wait(struct spinlock *l) { fail(); }
-void send_kick(struct cpu *c) { }
-void timer_set(struct timer *t, u64 deadline) { }
-u64 now_ns(void) { return 0; }
+void send_kick(struct cpu *c) { kicked[c->id] = true; }
 void runstate_change(struct vcpu *v, int state) { v->runstate = state; }
-void flush_tlb_local(void) { }
-void load_gdt(u64 page14) { }
-void load_ldt(struct cpu *c, u64 base, unsigned entries) { }
-void control_switch(struct vcpu *prev, struct vcpu *next) { }
-void fpu_switch(struct vcpu *prev, struct vcpu *next) { }
-void debugreg_switch(struct vcpu *prev, struct vcpu *next) { }
 void entry_hypercall(void) { }
 void (*hypercall_entry)(void) = entry_hypercall;
 void entry_user_syscall(void) { }
+void timer_kill(struct timer *t) { t->deadline = 0; }
 
-static int times_queued(const struct vcpu *v)
+void switch_stacks(u64 *save_rsp_here, u64 new_rsp)
 {
-	int times = 0, length = 0;
-
-	for (const struct vcpu *q = cpu.run_queue; q; q = q->run_next) {
-		assert_true(++length <= VCPUS);
-		times += q == v;
-	}
-	return times;
+	host_current = host_current->cpu->running;
 }
 
-static void check_invariant(void)
+void timer_set(struct timer *t, u64 deadline)
 {
-	assert_ptr_equal(running, cpu.running);
-	for (int i = 0; i < VCPUS; i++) {
-		struct vcpu *v = &vcpus[i];
+	int i;
 
-		assert_int_equal(times_queued(v), v->queued);
-		assert_true(times_queued(v) + (v == running) <= 1);
-		assert_true(!runnable(v) || v == running || v->queued);
-	}
+	assert_int_equal(sched_lock.held, 0);
+	for (i = 0; i < timer_count && timers[i] != t; i++)
+		;
+	if (i == timer_count)
+		timers[timer_count++] = t;
+	t->deadline = deadline;
+	t->cpu = host_current->cpu;
 }
 
-static int reset(void **state)
+void load_vcpu(struct cpu *c, struct vcpu *next)
 {
+	assert_null(next->loaded_on);
+	if (c->loaded)
+		c->loaded->loaded_on = NULL;
+	c->loaded = next;
+	next->loaded_on = c;
+}
+
+void unload_vcpu(struct cpu *c)
+{
+	c->loaded->loaded_on = NULL;
+	c->loaded = NULL;
+}
+
+/* --- the machine ---------------------------------------------------------------------------------------------------- */
+
+static struct domain *add_domain(int vcpu_count, u32 weight, u32 cap)
+{
+	struct domain *d = &domain[domain_count];
+
+	d->id = domain_count;
+	sched_init_domain(d);
+	d->vcpu_count = vcpu_count;
+	for (int i = 0; i < vcpu_count; i++) {
+		struct vcpu *v = d->vcpu[i] = &vcpus[domain_count][i];
+
+		v->domain = d;
+		v->id = i;
+		v->kernel_mode = true;
+		v->cpu = &cpu[i % cpu_count];
+		sched_init_vcpu(v);
+	}
+	domain_count++;
+	assert_int_equal(sched_set(d, weight, cap), 0);
+	return d;
+}
+
+static void start_machine(int n)
+{
+	memset(cpu, 0, sizeof(cpu));
+	memset(idle, 0, sizeof(idle));
+	memset(domain, 0, sizeof(domain));
 	memset(vcpus, 0, sizeof(vcpus));
-	memset(&domain, 0, sizeof(domain));
-	memset(&cpu, 0, sizeof(cpu));
-	idle.cpu = &cpu;
-	running = cpu.running = cpu.idle = &idle;
-	for (int i = 0; i < VCPUS; i++) {
-		vcpus[i].cpu = &cpu;
-		vcpus[i].domain = &domain;
-		vcpus[i].slot = i;
-		vcpus[i].kernel_mode = true;
+	memset(ran, 0, sizeof(ran));
+	memset(waited, 0, sizeof(waited));
+	memset(kicked, 0, sizeof(kicked));
+	cpu_count = n;
+	domain_count = timer_count = 0;
+	run_queue = NULL;
+	virtual_now = longest_wait = 0;
+	now = 1;
+	for (int i = 0; i < n; i++) {
+		cpus[i] = &cpu[i];
+		cpu[i].id = i;
+		cpu[i].idle = cpu[i].running = &idle[i];
+		cpu[i].slice.fire = slice_over;
+		idle[i].cpu = &cpu[i];
 	}
-	return 0;
+	host_current = &idle[0];
 }
 
-/* Every register of the CPU is vcpu's already, so that none is loaded. */
-static void run_next(void)
+static void start_all(void)
 {
-	cpu.loaded = cpu.run_queue;
-	schedule();
-	check_invariant();
+	for (int i = 0; i < domain_count; i++)
+		for (int j = 0; j < domain[i].vcpu_count; j++)
+			vcpu_online(domain[i].vcpu[j]);
 }
 
-static void start_two(void)
+static bool loaded_well(const struct vcpu *v)
 {
-	vcpu_online(&vcpus[0]);
-	vcpu_online(&vcpus[1]);
-	run_next();
-	assert_ptr_equal(running, &vcpus[0]);
+	return !v->loaded_on || v->loaded_on->loaded == v;
 }
 
-static void down_and_up_while_queued(void **state)
+static void check_queue(void)
 {
-	start_two();
-	vcpu_offline(&vcpus[1]);
-	vcpu_online(&vcpus[1]);
-	check_invariant();
-	vcpu_online(&vcpus[2]);
-	check_invariant();
+	int length = 0, queued = 0;
+
+	for (struct vcpu *v = run_queue; v; v = v->run_next) {
+		assert_true(v->queued && ++length <= MAX_SIM_DOMAINS * MAX_SIM_VCPUS);
+		assert_true(!v->run_next || v->vtime <= v->run_next->vtime);
+	}
+	for (int i = 0; i < domain_count; i++) {
+		u32 active = 0;
+
+		for (int j = 0; j < domain[i].vcpu_count; j++) {
+			struct vcpu *v = domain[i].vcpu[j];
+
+			queued += v->queued;
+			active += v->queued || is_running(v);
+			assert_true(v->queued + is_running(v) <= 1);
+			assert_true(v->queued || is_running(v) || !may_run(v));
+			assert_true(!v->queued || may_run(v));
+			assert_true(loaded_well(v));
+			assert_true(!is_running(v) || v->loaded_on == v->cpu);
+		}
+		assert_int_equal(active, domain[i].active);
+	}
+	assert_int_equal(queued, length);
 }
 
-static void down_and_up_while_running(void **state)
+static bool asked(const struct cpu *c)
 {
-	start_two();
-	vcpu_offline(running);
-	vcpu_online(running);
-	check_invariant();
-	run_next();
-	assert_ptr_equal(running, &vcpus[1]);
+	return c->running->work & WORK_SCHEDULE;
 }
 
-static void wake_while_queued(void **state)
+static bool may_take(const struct vcpu *v, const struct cpu *c)
 {
-	start_two();
-	vcpus[1].blocked = true;
-	vcpu_wake(&vcpus[1]);
-	vcpu_wake(&vcpus[1]);
-	vcpu_wake(running);
-	check_invariant();
+	return is_allowed(v, c) && (!v->loaded_on || v->loaded_on == c);
 }
 
-static void blocked_and_woken(void **state)
+/* Of each that waits some CPU knows which may take it, or can soon; an idle one is not left to wait for a busy one. */
+static void check_nobody_forgotten(void)
 {
-	start_two();
-	vcpu_block(running);
-	run_next();
-	assert_ptr_equal(running, &vcpus[1]);
-	assert_int_equal(times_queued(&vcpus[0]), 0);
-	vcpu_wake(&vcpus[0]);
-	check_invariant();
-	assert_int_equal(times_queued(&vcpus[0]), 1);
+	for (struct vcpu *v = run_queue; v; v = v->run_next) {
+		bool known = v->loaded_on && asked(v->loaded_on), idle_asked = known, unasked = false;
+
+		for (int i = 0; i < cpu_count; i++) {
+			if (!may_take(v, &cpu[i]))
+				continue;
+			known |= asked(&cpu[i]) || cpu[i].slice.deadline;
+			idle_asked |= asked(&cpu[i]);
+			unasked |= is_idle(&cpu[i]);
+		}
+		assert_true(unasked ? idle_asked : known);
+	}
 }
 
-static void offline_leaves(void **state)
+static void check(void)
 {
-	start_two();
-	vcpu_offline(&vcpus[1]);
-	vcpu_offline(running);
-	run_next();
-	assert_ptr_equal(running, &vcpus[1]);
-	run_next();
-	assert_ptr_equal(running, &idle);
+	assert_int_equal(sched_lock.held, 0);
+	check_queue();
+	check_nobody_forgotten();
 }
 
-/* Who validates page tables lets go of the mutex first, and is stopped then. */
-static void offline_with_page_mutex(void **state)
+static void fire_timers(int c)
 {
-	start_two();
-	domain.page_mutex_holder = running->slot + 1;
-	vcpu_offline(running);
-	cpu.loaded = cpu.run_queue;
+	for (int i = 0; i < timer_count; i++) {
+		struct timer *t = timers[i];
+
+		if (t->cpu == &cpu[c] && t->deadline && t->deadline <= now) {
+			t->deadline = 0;
+			t->fire(t);
+		}
+	}
+}
+
+/* CPU c handles its interrupts and goes back to its guest, choosing if it was asked to. */
+static void exit_to_guest(int c)
+{
+	host_current = cpu[c].running;
+	fire_timers(c);
+	kicked[c] = false;
+	while (host_current->work & WORK_SCHEDULE) {
+		host_current->work &= ~WORK_SCHEDULE;
+		if (host_current == cpu[c].idle)
+			reschedule(host_current, STANDS_AT_EXIT);
+		else
+			schedule();
+		assert_ptr_equal(host_current, cpu[c].running);
+	}
+	check();
+}
+
+static void account(u64 ns)
+{
+	for (int i = 0; i < domain_count; i++) {
+		for (int j = 0; j < domain[i].vcpu_count; j++) {
+			struct vcpu *v = domain[i].vcpu[j];
+
+			ran[i][j] += is_running(v) ? ns : 0;
+			waited[i][j] = v->queued ? waited[i][j] + ns : 0;
+			longest_wait = max(longest_wait, waited[i][j]);
+		}
+	}
+}
+
+static void simulate(u64 ms)
+{
+	for (u64 end = now + ms * MS; now < end; ) {
+		for (int c = 0; c < cpu_count; c++)
+			exit_to_guest(c);
+		now += STEP_NS;
+		account(STEP_NS);
+	}
+}
+
+static u64 domain_ran(int i)
+{
+	u64 sum = 0;
+
+	for (int j = 0; j < domain[i].vcpu_count; j++)
+		sum += ran[i][j];
+	return sum;
+}
+
+/* Within `percent` of what it should be. */
+static void assert_about(u64 got, u64 wanted, u64 percent)
+{
+	u64 off = got > wanted ? got - wanted : wanted - got;
+
+	if (off * 100 > wanted * percent)
+		fail_msg("got %lu, not %lu", (unsigned long)got, (unsigned long)wanted);
+}
+
+/* --- shares --------------------------------------------------------------------------------------------------------- */
+
+static void shares_1_2_4(int n)
+{
+	static const u32 weight[] = { 128, 256, 512 };
+
+	start_machine(n);
+	for (int i = 0; i < 3; i++)
+		add_domain(n, weight[i], 0);
+	start_all();
+	simulate(7000);
+	for (int i = 0; i < 3; i++)
+		assert_about(domain_ran(i), (n * 1000 << i) * MS, 3);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(cpu_idle_ns(&cpu[i]) / MS, 0);
+}
+
+static void shares_on_one_cpu(void **state) { shares_1_2_4(1); }
+static void shares_on_two_cpus(void **state) { shares_1_2_4(2); }
+static void shares_on_four_cpus(void **state) { shares_1_2_4(4); }
+
+static void number_of_vcpus_does_not_count(void **state)
+{
+	start_machine(1);
+	add_domain(4, 256, 0);
+	add_domain(1, 256, 0);
+	start_all();
+	simulate(4000);
+	assert_about(domain_ran(0), 2000 * MS, 3);
+	assert_about(domain_ran(1), 2000 * MS, 3);
+}
+
+/* A share that one vCPU cannot use is the others', in their proportion. */
+static void share_beyond_a_cpu(void **state)
+{
+	start_machine(2);
+	add_domain(1, 4000, 0);
+	add_domain(1, 256, 0);
+	add_domain(1, 512, 0);
+	start_all();
+	simulate(3000);
+	assert_about(domain_ran(0), 3000 * MS, 1);
+	assert_about(domain_ran(1), 1000 * MS, 3);
+	assert_about(domain_ran(2), 2000 * MS, 3);
+}
+
+static void caps(void **state)
+{
+	static const u32 cap[] = { 10, 35, 150 };
+
+	for (int n = 1; n <= 4; n *= 2) {
+		start_machine(n);
+		for (int i = 0; i < 3; i++)
+			add_domain(2, 256, cap[i]);
+		start_all();
+		simulate(4000);
+		assert_about(domain_ran(0), 400 * MS, 2);
+		if (n > 1)
+			assert_about(domain_ran(1), 1400 * MS, 2);
+		if (n > 2)
+			assert_about(domain_ran(2), 6000 * MS, 2);
+	}
+}
+
+static void cap_lifted(void **state)
+{
+	start_machine(1);
+	add_domain(1, 256, 20);
+	start_all();
+	simulate(1000);
+	assert_about(domain_ran(0), 200 * MS, 2);
+	sched_set(&domain[0], 256, 0);
+	simulate(1000);
+	assert_about(domain_ran(0), 1200 * MS, 2);
+	assert_int_equal(sched_set(&domain[0], 0, 0), -EINVAL);
+	assert_int_equal(sched_set(&domain[0], 65536, 0), -EINVAL);
+}
+
+/* One that slept long gets no more than its share afterwards, and what it waits for at first is short. */
+static void sleep_earns_no_credit(void **state)
+{
+	start_machine(1);
+	add_domain(1, 256, 0);
+	add_domain(1, 256, 0);
+	vcpu_online(&vcpus[0][0]);
+	simulate(5000);
+	vcpu_online(&vcpus[1][0]);
+	simulate(2);
+	assert_true(ran[1][0] > 0);
+	simulate(1998);
+	assert_about(ran[1][0], 1000 * MS, 3);
+	assert_true(longest_wait <= 2 * SLICE_NS);
+}
+
+/* Who ran long alone does not pay for it. */
+static void running_alone_costs_nothing(void **state)
+{
+	start_machine(2);
+	add_domain(1, 256, 0);
+	add_domain(1, 256, 0);
+	add_domain(1, 256, 0);
+	vcpu_online(&vcpus[0][0]);
+	vcpu_online(&vcpus[1][0]);
+	simulate(3000);
+	vcpu_online(&vcpus[2][0]);
+	simulate(3000);
+	assert_about(ran[0][0], 5000 * MS, 3);
+	assert_about(ran[1][0], 5000 * MS, 3);
+	assert_about(ran[2][0], 2000 * MS, 3);
+}
+
+/* --- where ------------------------------------------------------------------------------------------------------------ */
+
+static void affinity(void **state)
+{
+	start_machine(2);
+	add_domain(2, 256, 0);
+	add_domain(1, 256, 0);
+	start_all();
+	assert_int_equal(vcpu_set_affinity(&vcpus[0][0], 4), -EINVAL);
+	for (int i = 0; i < 200; i++) {
+		u64 mask = 1 + i % 3;
+
+		assert_int_equal(vcpu_set_affinity(&vcpus[0][i & 1], mask), 0);
+		assert_int_equal(vcpu_get_affinity(&vcpus[0][i & 1]), mask);
+		simulate(1);
+		for (int j = 0; j < 2; j++)
+			assert_true(!is_running(&vcpus[0][j]) || is_allowed(&vcpus[0][j], vcpus[0][j].cpu));
+		simulate(7);
+	}
+	for (int j = 0; j < 2; j++)
+		vcpu_set_affinity(&vcpus[0][j], 1);
+	memset(ran, 0, sizeof(ran));
+	simulate(1000);
+	assert_about(domain_ran(0), 1000 * MS, 3);
+	assert_about(domain_ran(1), 1000 * MS, 3);
+}
+
+static void pinned_for_a_while(void **state)
+{
+	struct vcpu *v = &vcpus[0][0];
+
+	start_machine(2);
+	add_domain(1, 256, 0);
+	start_all();
+	assert_int_equal(vcpu_pin_override(v, -1), -EINVAL);
+	assert_int_equal(vcpu_pin_override(v, 2), -EINVAL);
+	for (int n = 0; n < 2; n++) {
+		assert_int_equal(vcpu_pin_override(v, n), 0);
+		assert_int_equal(vcpu_pin_override(v, n), -EBUSY);
+		assert_int_equal(vcpu_set_affinity(v, 1), -EBUSY);
+		simulate(1);
+		assert_ptr_equal(v->cpu, &cpu[n]);
+		assert_true(is_running(v));
+		assert_int_equal(vcpu_pin_override(v, -1), 0);
+	}
+}
+
+/* --- stopping ----------------------------------------------------------------------------------------------------------- */
+
+static void blocked_stays_loaded_until_paused(void **state)
+{
+	struct vcpu *v = &vcpus[0][0];
+
+	start_machine(2);
+	add_domain(1, 256, 0);
+	start_all();
+	simulate(1);
+	assert_true(is_running(v));
+	vcpu_block(v);
+	simulate(1);
+	assert_false(is_running(v) || v->queued);
+	assert_non_null(v->loaded_on);
+	host_current = v->loaded_on->idle == &idle[0] ? &idle[1] : &idle[0];
+	spin_lock(&sched_lock);
+	domain[0].pause_count++;
+	sched_stop(v);
+	spin_unlock(&sched_lock);
+	simulate(1);
+	assert_null(v->loaded_on);
+	vcpu_wake(v);
+	simulate(1);
+	assert_true(is_out(v));
+	domain_unpause(&domain[0]);
+	simulate(1);
+	assert_true(is_running(v));
+}
+
+/* At a point in the middle of work it is preempted but not stopped; in a batch it is, unless the domain is dying. */
+static void stops_where_it_holds_nothing(void **state)
+{
+	struct vcpu *v = &vcpus[0][0];
+
+	start_machine(1);
+	add_domain(1, 256, 0);
+	start_all();
+	simulate(1);
+	host_current = v;
+	vcpu_offline(v);
 	preempt_point();
-	assert_ptr_equal(running, &vcpus[1]);
-	assert_int_equal(times_queued(&vcpus[0]), 1);
-	assert_true(vcpus[0].work & WORK_SCHEDULE);
-	domain.page_mutex_holder = 0;
-	run_next();
-	run_next();
-	run_next();
-	assert_ptr_equal(running, &vcpus[1]);
-	assert_int_equal(times_queued(&vcpus[0]), 0);
+	assert_ptr_equal(host_current, v);
+	assert_true(v->work & WORK_SCHEDULE);
+	assert_false(batch_point());
+	assert_ptr_equal(host_current, &idle[0]);
+	assert_false(is_running(v) || v->queued);
+	simulate(1);
+	assert_false(is_running(v));
+	domain[0].dying = true;
+	v->work = 0;
+	spin_lock(&sched_lock);
+	sched_join(v);
+	spin_unlock(&sched_lock);
+	simulate(1);
+	assert_true(is_running(v));
+	assert_true(abandoned(v));
+	v->work |= WORK_SCHEDULE;
+	simulate(1);
+	assert_true(is_out(v));
+	vcpu_wake(v);
+	vcpu_online(v);
+	simulate(1);
+	assert_true(is_out(v));
+}
+
+static void down_and_up_at_any_time(void **state)
+{
+	start_machine(1);
+	add_domain(3, 256, 0);
+	start_all();
+	simulate(1);
+	for (int i = 0; i < 3; i++) {
+		vcpu_offline(&vcpus[0][i]);
+		check();
+		vcpu_online(&vcpus[0][i]);
+		vcpu_online(&vcpus[0][i]);
+		check();
+		vcpu_offline(&vcpus[0][i]);
+	}
+	simulate(1);
+	assert_ptr_equal(cpu[0].running, &idle[0]);
+}
+
+/* --- anything ------------------------------------------------------------------------------------------------------------- */
+
+static u64 random_state;
+
+static u32 rnd(u32 n)
+{
+	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (random_state >> 33) % n;
+}
+
+/* What a running vCPU may do of its own accord. */
+static void act(struct vcpu *v)
+{
+	host_current = v;
+	switch (rnd(6)) {
+	case 0: vcpu_block(v); break;
+	case 1: vcpu_yield(v); break;
+	case 2: preempt_point(); break;
+	case 3: batch_point(); break;
+	default: break;
+	}
+}
+
+static void disturb(struct domain *d, struct vcpu *v)
+{
+	switch (rnd(12)) {
+	case 0: vcpu_offline(v); break;
+	case 1: vcpu_online(v); break;
+	case 2: vcpu_set_affinity(v, 1 + rnd((1 << cpu_count) - 1)); break;
+	case 3: vcpu_pin_override(v, (int)rnd(cpu_count + 1) - 1); break;
+	case 4: sched_set(d, 1 + rnd(1000), rnd(3) ? 0 : 1 + rnd(150)); break;
+	case 5:
+		if (d->pause_count)
+			domain_unpause(d);
+		break;
+	case 6:
+		spin_lock(&sched_lock);
+		d->pause_count++;
+		stop_each(d);
+		spin_unlock(&sched_lock);
+		break;
+	case 7:
+		d->is_shut_down = !rnd(4);
+		domain_stop_vcpus(d);
+		break;
+	default:
+		vcpu_wake(v);
+	}
+}
+
+static void anything(void **state)
+{
+	for (int round = 0; round < 60; round++) {
+		random_state = round;
+		start_machine(1 + rnd(4));
+		for (int i = 0; i < MAX_SIM_DOMAINS; i++)
+			add_domain(1 + rnd(MAX_SIM_VCPUS), 1 + rnd(600), 0);
+		start_all();
+		for (int step = 0; step < 2000; step++) {
+			int c = rnd(cpu_count), i = rnd(domain_count);
+
+			now += rnd(1000000);
+			host_current = cpu[c].running;
+			if (rnd(2) && host_current != cpu[c].idle)
+				act(host_current);
+			if (!rnd(3)) {
+				host_current = cpu[c].running;
+				disturb(&domain[i], domain[i].vcpu[rnd(domain[i].vcpu_count)]);
+			}
+			check();
+			exit_to_guest(c);
+		}
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(down_and_up_while_queued, reset),
-		cmocka_unit_test_setup(down_and_up_while_running, reset),
-		cmocka_unit_test_setup(wake_while_queued, reset),
-		cmocka_unit_test_setup(blocked_and_woken, reset),
-		cmocka_unit_test_setup(offline_leaves, reset),
-		cmocka_unit_test_setup(offline_with_page_mutex, reset),
+		cmocka_unit_test(shares_on_one_cpu), cmocka_unit_test(shares_on_two_cpus), cmocka_unit_test(shares_on_four_cpus),
+		cmocka_unit_test(number_of_vcpus_does_not_count), cmocka_unit_test(share_beyond_a_cpu), cmocka_unit_test(caps),
+		cmocka_unit_test(cap_lifted), cmocka_unit_test(sleep_earns_no_credit), cmocka_unit_test(running_alone_costs_nothing),
+		cmocka_unit_test(affinity), cmocka_unit_test(pinned_for_a_while), cmocka_unit_test(blocked_stays_loaded_until_paused),
+		cmocka_unit_test(stops_where_it_holds_nothing), cmocka_unit_test(down_and_up_at_any_time), cmocka_unit_test(anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

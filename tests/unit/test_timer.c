@@ -42,6 +42,8 @@ static struct vcpu *running;
 #define TIMERS 12
 #define STEPS 100000
 
+struct cpu *cpus[MAX_CPUS];
+int cpu_count;
 static struct cpu cpu[CPUS];
 static struct vcpu idle[CPUS];
 static struct timer timers[TIMERS];
@@ -53,6 +55,8 @@ static struct {
 	int cpu, fired;
 } model[TIMERS];
 static bool churn;	/* what fires sets and stops timers */
+
+void handle_flush_request(void) { fail(); }
 
 static u64 random_state;
 
