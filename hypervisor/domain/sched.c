@@ -134,15 +134,23 @@ void sched_notify(struct vcpu *v)
 		sched_request(c);
 }
 
-/* v was displaced: another CPU that idles may have waited for just that, or runs one that is further ahead than a turn makes it. */
-static void offer(struct vcpu *v, u64 now)
+/* v was displaced: perhaps a CPU runs one that is further ahead than a turn makes it. */
+static void offer(const struct vcpu *v, u64 now)
 {
 	struct cpu *c;
 
 	virtual_time_advance(now);
 	c = cpu_for(v);
-	if (c && (is_idle(c) || c->running->vtime > v->vtime + SLICE_NS))
+	if (c && c->running != c->idle && c->running->vtime > v->vtime + SLICE_NS)
 		sched_request(c);
+}
+
+/* A CPU that was asked takes one; those that wait on may be for others that idle. */
+static void ask_idle(void)
+{
+	for (int i = 0; i < cpu_count && run_queue; i++)
+		if (is_idle(cpus[i]) && first_for(cpus[i]))
+			sched_request(cpus[i]);
 }
 
 static void slice_over(struct timer *t)
@@ -264,6 +272,7 @@ static void idle_unload(struct cpu *c, u64 now)
 	if (had && must_unload(had, c)) {
 		unload_vcpu(c);
 		let_go(c, had, now);
+		ask_idle();
 	}
 }
 
@@ -297,6 +306,7 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 			load_vcpu(c, next);
 			let_go(c, had, now);
 		}
+		ask_idle();
 		runstate_change(next, RUN_RUNNING);
 	} else {
 		idle_unload(c, now);
