@@ -108,10 +108,8 @@ void vcpu_write_runstate_area(struct vcpu *v)
 /* --- runstates ------------------------------------------------------------------------------------------------ */
 
 /* Under the scheduler's lock. */
-void runstate_change(struct vcpu *v, int state)
+void runstate_change(struct vcpu *v, int state, u64 now)
 {
-	u64 now = now_ns();
-
 	if (unlikely(trace_mask))
 		trace_runstate_change(v, state);
 	v->runstate_time[v->runstate] += now - v->runstate_entry;

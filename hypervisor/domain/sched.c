@@ -162,15 +162,18 @@ static void slice_over(struct timer *t)
 
 void sched_join(struct vcpu *v)
 {
+	u64 now;
+
 	if (is_running(v) || v->queued || !may_run(v))
 		return;
-	virtual_time_advance(now_ns());
-	if (!may_run(v))	/* the cap of its domain was found used up just now */
+	now = now_ns();
+	virtual_time_advance(now);
+	if (unlikely(v->domain->throttled) && !may_run(v))	/* the cap was found used up just now */
 		return;
 	v->vtime = max(v->vtime, max(virtual_now, BONUS) - BONUS);
 	v->domain->active++;
 	enqueue(v);
-	runstate_change(v, RUN_RUNNABLE);
+	runstate_change(v, RUN_RUNNABLE, now);
 	sched_notify(v);
 }
 
@@ -199,7 +202,7 @@ void sched_stop(struct vcpu *v)
 	if (v->queued && !may_run(v)) {
 		dequeue(v);
 		v->domain->active--;
-		runstate_change(v, waiting_state(v));
+		runstate_change(v, waiting_state(v), now_ns());
 	}
 	if (v->loaded_on && must_unload(v, v->loaded_on))
 		sched_request(v->loaded_on);
@@ -307,7 +310,7 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 			let_go(c, had, now);
 		}
 		ask_idle();
-		runstate_change(next, RUN_RUNNING);
+		runstate_change(next, RUN_RUNNING, now);
 	} else {
 		idle_unload(c, now);
 	}
@@ -318,14 +321,14 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 }
 
 /* prev leaves the CPU's hands: into the queue, or out of it all. */
-static void put_prev(struct vcpu *prev)
+static void put_prev(struct vcpu *prev, u64 now)
 {
 	if (may_run(prev)) {
 		enqueue(prev);
-		runstate_change(prev, RUN_RUNNABLE);
+		runstate_change(prev, RUN_RUNNABLE, now);
 	} else {
 		prev->domain->active--;
-		runstate_change(prev, waiting_state(prev));
+		runstate_change(prev, waiting_state(prev), now);
 	}
 }
 
@@ -347,7 +350,7 @@ static void reschedule(struct vcpu *prev, int stands)
 	}
 	next = choose(c, prev, stays, yields, now);
 	if (next != prev && prev != c->idle)
-		put_prev(prev);
+		put_prev(prev, now);
 	c->slice_end = turn_ends(c, next, next == prev, now);
 	if (next != prev)
 		switch_to(c, prev, next, now);

@@ -15,7 +15,7 @@ void wallclock_update(struct domain *d);	/* wallclock_at_boot into shared_info *
 extern u32 wallclock_nsec;			/* what wallclock_at_boot leaves out; platform_op.c */
 
 /* Accounts the time since the last change; RUN_RUNNING, with v's address space loaded, also writes the registered areas. */
-void runstate_change(struct vcpu *v, int state);
+void runstate_change(struct vcpu *v, int state, u64 now);
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *info);
 void vcpu_write_runstate_area(struct vcpu *v);	/* these two: v's address space is loaded */
 void vcpu_write_time_area(struct vcpu *v);
