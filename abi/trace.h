@@ -33,7 +33,6 @@
 #define TRC_PV_HYPERCALL_SUBCALL 0x0020200e
 
 /* This hypervisor's own, in the classes above at numbers that the ABI leaves free. */
-#define TRC_PARAVANE_UPCALL 0x00201040
 #define TRC_PARAVANE_RETURN 0x00201041
 #define TRC_PARAVANE_INTERRUPT 0x00801040
 
