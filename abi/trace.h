@@ -31,6 +31,7 @@
 #define TRC_PV_PTWR_EMULATION 0x0020100b
 #define TRC_PV_HYPERCALL_V2 0x0020100d
 #define TRC_PV_HYPERCALL_SUBCALL 0x0020200e
+#define TRC_HW_IRQ_HANDLED 0x00802008
 
 /* This hypervisor's own, in the classes above at numbers that the ABI leaves free. */
 #define TRC_PARAVANE_RETURN 0x00201041

@@ -46,7 +46,7 @@ static bool map_buffer(unsigned int cpu)
 		return false;
 	for (unsigned int i = 0; i < info->tbuf_size; i++)
 		frames[i] = list[i];
-	buffers[cpu] = foreign_map(DOMID_XEN, frames, info->tbuf_size);
+	buffers[cpu] = vmap_foreign(DOMID_XEN, frames, info->tbuf_size, PROT_WRITE);
 	kfree(frames);
 	return buffers[cpu];
 }
@@ -59,7 +59,7 @@ static bool map_info(const struct xen_sysctl_tbuf_op *where)
 		return false;
 	for (u64 i = 0; i < count; i++)
 		frames[i] = where->buffer_mfn + i;
-	info = foreign_map(DOMID_XEN, frames, count);
+	info = vmap_foreign(DOMID_XEN, frames, count, PROT_READ);
 	return info;
 }
 
