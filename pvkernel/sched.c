@@ -52,6 +52,11 @@ static struct thread *current(void)
 	return t;
 }
 
+struct thread *thread_current(void)
+{
+	return current();
+}
+
 static void slice_over(void *unused)
 {
 	need_switch = true;

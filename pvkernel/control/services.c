@@ -3,10 +3,12 @@
 #include "../include/boot.h"
 #include "../include/shell.h"
 #include "ramdisk.h"
+#include "xenstored.h"
 
 void services_init(void)
 {
 	if (boot.native)
 		return;
 	ramdisk_init();
+	xenstored_init();
 }

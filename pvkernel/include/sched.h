@@ -22,6 +22,7 @@ void thread_exit(void) __attribute__((noreturn));
 void thread_yield(void);
 void thread_sleep(u64 ns);
 void thread_join(struct thread *t);	/* once for each thread created: waits for its end, frees it */
+struct thread *thread_current(void);
 void thread_list(void);
 
 void wait_on(struct wait_queue *q);	/* entered and left with interrupts disabled */

@@ -19,23 +19,27 @@
 
 int xs_read(u32 tx, const char *path, char *buf, size_t size);	/* the value, NUL-terminated; its length */
 int xs_write(u32 tx, const char *path, const char *value);
+int xs_write_bytes(u32 tx, const char *path, const void *value, size_t length);
 int xs_printf(u32 tx, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int xs_read_u64(u32 tx, const char *path, u64 *value);	/* -EINVAL: no number */
 int xs_mkdir(u32 tx, const char *path);
 int xs_rm(u32 tx, const char *path);
-int xs_directory(u32 tx, const char *path, char *buf, size_t size);	/* names, each with its NUL; bytes used */
+int xs_directory(u32 tx, const char *path, char *buf, size_t size);	/* names, each with its NUL; bytes used; may exceed a payload */
 int xs_get_perms(u32 tx, const char *path, char *buf, size_t size);	/* entries such as n5 or r0, each with its NUL; bytes used */
 int xs_set_perms(u32 tx, const char *path, const char *perms, size_t length);	/* the same form */
 int xs_transaction_start(u32 *tx);
 int xs_transaction_end(u32 tx, bool commit);
 
-/* fn is called by a thread of its own, once at once and then for each change at or below path. */
+/*
+ * fn is called by a thread of its own, once at once and then for each change at or below path: with the path that changed, or
+ * with the watch's own when too much changed to tell. It may do requests and unwatch itself.
+ */
 struct xs_watch {
 	void (*fn)(void *arg, const char *path);
 	void *arg;
 };
-int xs_watch(const char *path, const struct xs_watch *w);	/* w lives until xs_unwatch */
-int xs_unwatch(const char *path, const struct xs_watch *w);
+int xs_watch(const char *path, const struct xs_watch *w);	/* w lives until xs_unwatch; -EEXIST: it is in use */
+int xs_unwatch(const char *path, const struct xs_watch *w);	/* afterwards fn does not run, unless it is the caller */
 
 /* --- what a transport provides and calls ------------------------------------------------------ */
 
@@ -45,6 +49,7 @@ int xs_unwatch(const char *path, const struct xs_watch *w);
  */
 int xs_exchange(u32 type, u32 tx, const void *payload, u32 length, char *reply);
 void xs_watch_event(const char *path, const char *token);	/* an XS_WATCH_EVENT came */
+int xs_errno(const char *name);		/* of an XS_ERROR's payload: ENOENT for "ENOENT", EIO for what has no name here */
 void xs_init(void);	/* the transport starts; false answers come until then */
 
 #endif
