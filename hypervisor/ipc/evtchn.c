@@ -68,7 +68,10 @@ void evtchn_mark_pending(struct vcpu *v)
 		vcpu_kick(v);
 }
 
-/* A bit of `polling` without a poller is stale and goes. */
+/*
+ * A bit of `polling` without a poller is stale and goes. But one may begin to poll between the two steps, and miss an event for want of the
+ * bit: so whoever is found polling after it has gone is woken, for nothing at the worst.
+ */
 void wake_pollers(struct domain *d, u32 port)
 {
 	for (u32 rest = READ_ONCE(d->polling); rest; rest &= rest - 1) {
@@ -78,7 +81,7 @@ void wake_pollers(struct domain *d, u32 port)
 		if (waits_for && waits_for != port && waits_for != POLL_SEVERAL)
 			continue;
 		__atomic_and_fetch(&d->polling, ~(1u << v->id), __ATOMIC_SEQ_CST);
-		if (waits_for) {
+		if (READ_ONCE(v->poll_port)) {
 			WRITE_ONCE(v->poll_port, 0);
 			vcpu_wake(v);
 		}
