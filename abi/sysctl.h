@@ -3,8 +3,6 @@
 #ifndef ABI_SYSCTL_H
 #define ABI_SYSCTL_H
 
-#include <abi/domctl.h>
-
 #define XEN_SYSCTL_INTERFACE_VERSION 0x15
 
 #define XEN_SYSCTL_readconsole 1
@@ -51,7 +49,10 @@ struct xen_sysctl_readconsole {
 /* 48 bytes. */
 struct xen_sysctl_tbuf_op {
 	uint32_t cmd;		/* 0x00 IN: XEN_SYSCTL_TBUFOP_* */
-	struct xenctl_bitmap cpu_mask;	/* 0x08 IN */
+	struct {
+		uint64_t bitmap;	/* 0x08 IN: points to a set of CPUs, as struct xenctl_bitmap */
+		uint32_t nr_bits;	/* 0x10 IN */
+	} cpu_mask;		/* 0x08 IN */
 	uint32_t evt_mask;	/* 0x18 IN/OUT */
 	uint64_t buffer_mfn;	/* 0x20 OUT: the first page of struct t_info */
 	uint32_t size;		/* 0x28 IN/OUT: pages of each CPU's buffer; get_info: bytes of t_info */
