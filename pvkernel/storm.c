@@ -67,17 +67,19 @@ static u32 make_ports(u64 end, long *err)
 static int storm_ports(u64 end)
 {
 	u64 made = 0, most = 0;
-	long err = 0;
+	long refused = 0;
 
 	while (now() < end) {
+		long err = 0;
 		u32 n = make_ports(end, &err);
 
+		refused = err ? err : refused;
 		made += n;
 		most = MAX(most, n);
 		while (n)
 			evtchn_close(own_ports[--n]);
 	}
-	printf("storm: %lu ports made, at most %lu at once, then error %ld\n", made, most, err);
+	printf("storm: %lu ports made, at most %lu at once, then error %ld\n", made, most, refused);
 	return !made;
 }
 

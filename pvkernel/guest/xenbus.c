@@ -158,22 +158,6 @@ static bool receive(void *bytes, u32 length)
 	return usable;
 }
 
-static int error_of(const char *name)
-{
-	static const struct { const char *name; int err; } errors[] = {
-		{ "EINVAL", EINVAL }, { "EACCES", EACCES }, { "EEXIST", EEXIST }, { "EBUSY", EBUSY },
-		{ "ENOENT", ENOENT }, { "ENOMEM", ENOMEM }, { "ENOSPC", ENOSPC }, { "EIO", EIO },
-		{ "ENOSYS", ENOSYS },
-		{ "EAGAIN", EAGAIN }, { "EISCONN", EISCONN }, { "E2BIG", E2BIG }, { "EPERM", EPERM },
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
-		if (!strcmp(errors[i].name, name))
-			return errors[i].err;
-	}
-	return EINVAL;
-}
-
 /* path NUL token NUL */
 static void take_event(const char *payload, u32 length)
 {
@@ -190,7 +174,7 @@ static void take_reply(const struct xsd_sockmsg *header, const char *payload)
 	if (!reply_to || header->req_id != last_id || (header->type != reply_type && header->type != XS_ERROR)) {
 		give_up("a reply that nobody asked for");
 	} else if (header->type == XS_ERROR) {
-		reply_result = -error_of(payload);
+		reply_result = -xs_errno(payload);
 	} else {
 		memcpy(reply_to, payload, header->len + 1);
 		reply_result = header->len;
