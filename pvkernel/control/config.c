@@ -276,7 +276,7 @@ bool config_cpu_list(const char *text, u64 *cpus)
 
 /* --- the keys --- */
 
-static bool is_name(const char *name)
+bool config_is_name(const char *name)
 {
 	bool digits_only = true;
 
@@ -285,14 +285,14 @@ static bool is_name(const char *name)
 			return false;
 		digits_only &= is_digit(*s);
 	}
-	return !digits_only;
+	return !digits_only && strlen(name) < CONFIG_NAME_MAX;
 }
 
 static bool set_name(struct parser *p)
 {
 	if (!set_string(p, p->config->name, CONFIG_NAME_MAX))
 		return false;
-	return is_name(p->config->name) ? true : expected(p, "letters, digits and _ . + -, not only digits");
+	return config_is_name(p->config->name) ? true : expected(p, "letters, digits and _ . + -, not only digits");
 }
 
 static bool set_kernel(struct parser *p)

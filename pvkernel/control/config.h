@@ -32,6 +32,9 @@ struct domain_config {
  */
 bool config_parse(const char *file, const char *text, size_t length, struct domain_config *config, char *message, size_t size);
 
+/* What a domain may be called. */
+bool config_is_name(const char *name);
+
 /* "all", "0-3,^1": the bits of the CPUs, or false. 64 CPUs at most. */
 bool config_cpu_list(const char *text, u64 *cpus);
 
