@@ -6,7 +6,7 @@
 #include "lib.h"
 #include "shell.h"
 
-#define MAX_WORDS 16
+#define MAX_WORDS 32
 
 extern const struct command command_table[], command_table_end[];
 
@@ -19,41 +19,79 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-static void run_one(char *text)
+static u64 failures;
+
+u64 shell_failures(void)
+{
+	return failures;
+}
+
+int shell_run_words(int argc, char **argv)
+{
+	const struct command *c = find(argv[0]);
+
+	if (!c) {
+		printf("%s: no such command; help lists them\n", argv[0]);
+		return 1;
+	}
+	return c->fn(argc, argv);
+}
+
+static int run_one(char *text)
 {
 	char *words[MAX_WORDS];
-	int n = split(text, " \t", words, MAX_WORDS);
-	const struct command *c;
+	int n = split(text, " \t\r", words, MAX_WORDS);
 	int err;
 
 	if (!n)
-		return;
-	c = find(words[0]);
-	if (!c) {
-		printf("%s: no such command; help lists them\n", words[0]);
-		return;
-	}
-	err = c->fn(n, words);
-	if (err)
+		return 0;
+	err = shell_run_words(n, words);
+	if (err) {
 		printf("%s: failed (%d)\n", words[0], err);
+		failures++;
+	}
+	return err;
 }
 
-/* Cuts at semicolons outside quotes, without removing the quotes: they are for the words. */
-void shell_run(char *text)
+/* Blanks out comments, which end with the line. */
+static void drop_comments(char *text)
+{
+	bool quoted = false, blank = true;
+
+	for (; *text; text++) {
+		if (*text == '#' && blank && !quoted) {
+			while (text[1] && text[1] != '\n')
+				*text++ = ' ';
+			*text = ' ';
+		}
+		if (*text == '"')
+			quoted = !quoted;
+		if (*text == '\n')
+			quoted = false;
+		blank = strchr(" \t;\n", *text);
+	}
+}
+
+/* Cuts at semicolons outside quotes and at ends of lines, without removing the quotes: they are for the words. */
+int shell_run(char *text)
 {
 	bool quoted = false, end = false;
 	char *start = text;
+	int status = 0;
 
+	drop_comments(text);
 	for (; !end; text++) {
 		end = !*text;
 		if (*text == '"')
 			quoted = !quoted;
-		if (end || (*text == ';' && !quoted)) {
+		if (end || *text == '\n' || (*text == ';' && !quoted)) {
 			*text = 0;
-			run_one(start);
+			status = run_one(start);
 			start = text + 1;
+			quoted = false;
 		}
 	}
+	return status;
 }
 
 static void editor_out(void *unused, const char *text, size_t len)
@@ -96,3 +134,62 @@ static int cmd_echo(int argc, char **argv)
 	return 0;
 }
 COMMAND(echo, cmd_echo, "WORDS: prints them");
+
+/* Puts number for each %n of a word; false: no room. */
+static bool with_number(const char *word, u64 number, char *out, size_t size)
+{
+	size_t n = 0;
+
+	while (*word && n < size) {
+		if (word[0] == '%' && word[1] == 'n') {
+			n += snprintf(out + n, size - n, "%lu", number);
+			word += 2;
+		} else {
+			out[n++] = *word++;
+		}
+	}
+	if (n >= size)
+		return false;
+	out[n] = 0;
+	return true;
+}
+
+static int repeat_once(int argc, char **argv, u64 number)
+{
+	char text[EDIT_LINE_MAX], *words[MAX_WORDS], *at = text;
+
+	for (int i = 0; i < argc; i++) {
+		if (!with_number(argv[i], number, at, text + sizeof(text) - at)) {
+			printf("repeat: the command is too long\n");
+			return 1;
+		}
+		words[i] = at;
+		at += strlen(at) + 1;
+	}
+	return shell_run_words(argc, words);
+}
+
+static int cmd_repeat(int argc, char **argv)
+{
+	u64 times;
+	int err = 0;
+
+	if (argc < 3 || !parse_u64(argv[1], &times)) {
+		printf("usage: repeat TIMES COMMAND, in which %%n is the round's number\n");
+		return 1;
+	}
+	for (u64 i = 1; i <= times && !err; i++)
+		err = repeat_once(argc - 2, argv + 2, i);
+	return err;
+}
+COMMAND(repeat, cmd_repeat, "TIMES COMMAND: the same command again, %n being the round's number; stops when one fails");
+
+static int cmd_not(int argc, char **argv)
+{
+	if (argc < 2) {
+		printf("usage: not COMMAND\n");
+		return 1;
+	}
+	return !shell_run_words(argc - 1, argv + 1);
+}
+COMMAND(not, cmd_not, "COMMAND: succeeds if the command fails");

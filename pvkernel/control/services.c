@@ -2,6 +2,8 @@
 /* What domain 0 starts before its prompt, each after what it uses. */
 #include "../include/boot.h"
 #include "../include/shell.h"
+#include "autostart.h"
+#include "domains.h"
 #include "ramdisk.h"
 #include "xenstored.h"
 
@@ -11,4 +13,6 @@ void services_init(void)
 		return;
 	ramdisk_init();
 	xenstored_init();
+	domains_init();
+	autostart_run();
 }

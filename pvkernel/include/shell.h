@@ -11,14 +11,20 @@ struct command {
 	const char *help;
 };
 
-#define COMMAND(cmd, function, text) \
-	static const struct command command_##cmd \
-		__attribute__((used, aligned(8), section(".command_table." #cmd))) = { \
-		.name = #cmd, .fn = function, .help = text, \
+#define COMMAND_AS(id, text_name, function, text) \
+	static const struct command command_##id \
+		__attribute__((used, aligned(8), section(".command_table." #id))) = { \
+		.name = text_name, .fn = function, .help = text, \
 	}
+#define COMMAND(cmd, function, text) COMMAND_AS(cmd, #cmd, function, text)
 
-/* Runs the commands in text, separated by semicolons; text is changed. */
-void shell_run(char *text);
+/*
+ * Runs the commands in text, one a line or with semicolons between them; # starts a comment at the beginning of a word.
+ * A failed one does not stop those after it. The status of the last; text is changed.
+ */
+int shell_run(char *text);
+int shell_run_words(int argc, char **argv);	/* one command; its status */
+u64 shell_failures(void);		/* commands that have failed so far */
 void shell_loop(void) __attribute__((noreturn));
 
 /* Before the first command, in a thread: what the image has for it, a guest's in guest/, domain 0's in control/. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* For scripts: what a guest has printed, and typing for it. */
+#include <abi/errno.h>
+
+#include "../../drivers/backend/consback.h"
+#include "../include/lib.h"
+#include "../include/mm.h"
+#include "../include/sched.h"
+#include "../include/shell.h"
+#include "../include/time.h"
+#include "control.h"
+#include "options.h"
+#include "wait.h"
+
+#define SCROLLBACK_MAX (64 * 1024)
+
+/* The line that holds the text, or NULL. The console's bytes are any. */
+static const char *find_text(const char *all, int length, const char *text, int *line_length)
+{
+	int n = strlen(text);
+
+	for (int i = 0; i + n <= length; i++) {
+		int start = i, end = i + n;
+
+		if (memcmp(all + i, text, n))
+			continue;
+		while (start && all[start - 1] != '\n')
+			start--;
+		while (end < length && all[end] != '\n' && all[end] != '\r')
+			end++;
+		*line_length = end - start;
+		return all + start;
+	}
+	return NULL;
+}
+
+/* 0: found and printed. */
+static int grep(const char *name, const char *text, char *buffer)
+{
+	int length = consback_read(name, buffer, SCROLLBACK_MAX), line_length;
+	const char *line = find_text(buffer, MAX(length, 0), text, &line_length);
+
+	if (line)
+		printf("%s| %.*s\n", name, MIN(line_length, 200), line);
+	return line ? 0 : MIN(length, -1);
+}
+
+static int cmd_console_grep(int argc, char **argv)
+{
+	u64 seconds = 30, end;
+	char *buffer;
+	int err;
+
+	if (argc < 3 || argc > 4 || (argc == 4 && !parse_u64(argv[3], &seconds)))
+		return usage("console-grep", "NAME TEXT [SECONDS]");
+	buffer = kmalloc(SCROLLBACK_MAX);
+	if (!buffer)
+		return 1;
+	end = now() + seconds * NSEC_PER_SEC;
+	while ((err = grep(argv[1], argv[2], buffer)) && now() < end)
+		thread_sleep(WAIT_INTERVAL);
+	kfree(buffer);
+	if (err == -ENOENT)
+		printf("console-grep: %s: no such console\n", argv[1]);
+	else if (err)
+		printf("console-grep: %s: \"%s\" has not been printed after %lu s\n", argv[1], argv[2], seconds);
+	return err != 0;
+}
+COMMAND_AS(console_grep, "console-grep", cmd_console_grep,
+	   "NAME TEXT [SECONDS]: waits until a guest's console has shown it, 30 s at most if not told");
+
+static int cmd_send(int argc, char **argv)
+{
+	int n, length;
+
+	if (argc < 2)
+		return usage("send", "NAME [TEXT...]");
+	for (int i = 2; i <= argc; i++) {
+		const char *text = i == argc ? "\r" : argv[i];
+
+		length = strlen(text);
+		n = consback_send(argv[1], text, length);
+		if (n == length && i + 1 < argc)
+			n = consback_send(argv[1], " ", length = 1);
+		if (n == length)
+			continue;
+		printf("send: %s: %s\n", argv[1], n == -ENOENT ? "no such console" : "the guest does not read");
+		return 1;
+	}
+	return 0;
+}
+COMMAND(send, cmd_send, "NAME [TEXT...]: types it into a guest's console, and a return");
+
+static int cmd_ask(int argc, char **argv)
+{
+	u64 seconds = 30;
+	int err;
+
+	if (argc < 4 || argc > 5 || (argc == 5 && !parse_u64(argv[4], &seconds)))
+		return usage("ask", "NAME LINE ANSWER [SECONDS]");
+	err = consback_ask(argv[1], argv[2], argv[3], seconds * NSEC_PER_SEC);
+	if (err)
+		printf("ask: %s: %s\n", argv[1], err == -ENOENT ? "no such console" : errno_name(err));
+	return err != 0;
+}
+COMMAND(ask, cmd_ask, "NAME LINE ANSWER [SECONDS]: types a line, waits until the answer has come after it");
