@@ -20,7 +20,7 @@ LD := ld
 # A target's packages are installed before anything is read of it: make remakes the file
 # included here, then starts again.
 GOALS := $(or $(MAKECMDGOALS),all)
-STAGE := $(if $(filter-out clean help,$(GOALS)),$(if $(filter-out all hypervisor pvkernel pvcontrol $(B)/%,$(GOALS)),$(if $(filter-out run gdb iso,$(GOALS)),test,run),build))
+STAGE := $(if $(filter-out clean help,$(GOALS)),$(if $(filter-out all hypervisor pvkernel pvcontrol $(B)/%,$(GOALS)),$(if $(filter-out run run-guest gdb iso,$(GOALS)),test,run),build))
 ifneq ($(STAGE),)
 include $(B)/installed-$(STAGE).mk
 endif
@@ -167,18 +167,41 @@ $(B)/fuzz/%: tests/fuzz/%.c Makefile
 
 # --- running it ------------------------------------------------------------
 
-# What GRUB boots: the hypervisor, domain 0's kernel, and the arguments of both.
+QEMU := qemu-system-x86_64 -accel tcg -cpu max -display none -no-reboot
+
+# The demo: domain 0 with a ramdisk of two pvkernels' configurations and Debian's own kernel.
+DEMO := $(B)/demo
+DEMO_FILES := autostart one.cfg two.cfg linux.cfg
+DEMO_HV_ARGS ?= dom0_mem=256M
+
+$(DEMO)/vmlinuz: tools/fetch-linux
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)tools/fetch-linux linux-image-cloud-amd64 $@ $(DEMO)/busybox
+
+$(DEMO)/initrd: $(DEMO)/vmlinuz tools/demo/linux_init tools/make-ramdisk
+	$(Q)tools/make-ramdisk $@ tools/demo/linux_init=init $(DEMO)/busybox
+
+$(DEMO)/ramdisk: $(DEMO_FILES:%=tools/demo/%) $(B)/pvkernel $(DEMO)/vmlinuz $(DEMO)/initrd tools/make-ramdisk
+	@echo '  $@'
+	$(Q)tools/make-ramdisk $@ $(DEMO_FILES:%=tools/demo/%) $(B)/pvkernel=boot/pvkernel $(DEMO)/vmlinuz=boot/vmlinuz $(DEMO)/initrd=boot/initrd
+
+$(DEMO)/paravane.iso: $(B)/paravane $(B)/pvcontrol $(DEMO)/ramdisk tools/make-iso
+	$(Q)tools/make-iso $@ $(B)/paravane $(B)/pvcontrol '$(DEMO_HV_ARGS)' '' $(DEMO)/ramdisk
+
+# One guest alone, as domain 0: what GRUB boots is the hypervisor, the kernel, and the arguments of both.
 HV_ARGS ?= dom0_mem=128M
 GUEST_ARGS ?=
-QEMU := qemu-system-x86_64 -accel tcg -cpu max -m 512 -display none -no-reboot
 
 $(B)/paravane.iso: $(B)/paravane $(B)/pvkernel tools/make-iso
 	$(Q)tools/make-iso $@ $(B)/paravane $(B)/pvkernel '$(HV_ARGS)' '$(GUEST_ARGS)'
 
-.PHONY: iso run gdb test
-iso: $(B)/paravane.iso	## the bootable image
-run: $(B)/paravane.iso	## boot by GRUB to the guest's prompt (Ctrl-a x leaves)
-	$(QEMU) -serial mon:stdio -cdrom $<
+.PHONY: iso run run-guest gdb test
+iso: $(B)/paravane.iso	## the bootable image of one guest kernel
+run: $(DEMO)/paravane.iso	## boot by GRUB: domain 0 starts two pvkernels and a Linux (Ctrl-a x leaves)
+	$(QEMU) -m 1024 -smp 2 -serial mon:stdio -cdrom $<
+
+run-guest: $(B)/paravane.iso	## boot by GRUB to the prompt of one guest kernel
+	$(QEMU) -m 512 -serial mon:stdio -cdrom $<
 
 gdb: all	## boot stopped, with gdb attached and its macros loaded
 	tools/gdb $(B)/paravane.elf $(B)/paravane $(B)/pvkernel
