@@ -13,8 +13,6 @@
 #include <uaccess.h>
 #include <vcpu.h>
 
-#define GUEST_CR0 0x80050033ul	/* as every guest sees it; TS comes on top */
-
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
 
 /*

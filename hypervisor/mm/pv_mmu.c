@@ -14,7 +14,6 @@
 #include <hypercall.h>
 #include <mmu.h>
 #include <pte.h>
-#include <sched.h>
 #include <uaccess.h>
 
 #define PREEMPT_EVERY 64
@@ -135,27 +134,25 @@ int foreign_owner(struct domain *d, u16 id, domid_t *owner)
 	return d->privileged ? 0 : -EPERM;
 }
 
-/* With a reference on the other domain, which *other names; NULL: there is none. */
-int get_foreign(struct domain *d, u16 id, domid_t *owner, struct domain **other)
+/* Bits 15:0 frame owner, 31:16 table owner + 1 or 0. */
+static int parse_foreign(struct domain *d, u64 foreign, struct domain **tables, domid_t *frames)
 {
-	int rc = foreign_owner(d, id, owner);
+	u16 table_owner = foreign >> 16;
+	int rc;
 
-	*other = rc || *owner == OWNER_NONE ? NULL : domain_get(*owner);
-	return rc || *owner == OWNER_NONE || *other ? rc : -ESRCH;
-}
-
-/* The table owner's, with a reference, if it is not d. */
-static int get_tables_owner(struct domain *d, domid_t id, struct domain **tables)
-{
 	*tables = d;
-	if (id == d->id || id == DOMID_SELF)
+	*frames = d->id;
+	if (table_owner) {
+		*tables = domain_find(table_owner - 1);
+		if (!*tables)
+			return -ESRCH;
+		if (*tables != d && !d->privileged)
+			return -EPERM;
+	}
+	if ((u16)foreign == DOMID_SELF)
 		return 0;
-	if (!domain_find(id))
-		return -ESRCH;
-	if (!d->privileged)
-		return -EPERM;
-	*tables = domain_get(id);
-	return *tables ? 0 : -ESRCH;
+	rc = foreign_owner(d, foreign, frames);
+	return rc;
 }
 
 /* --- mmu_update ----------------------------------------------------------------------------------------------- */
@@ -279,8 +276,7 @@ update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u64 done_a
 			break;
 		if (unlikely(!(++done % PREEMPT_EVERY))) {
 			unlock_l1(d, &table);
-			if (batch_point())
-				break;
+			preempt_point();
 		}
 	}
 out:
@@ -299,22 +295,10 @@ fault:
 static __attribute__((noinline)) long
 update_foreign(struct domain *d, u64 requests, u32 count, u64 done_at, u64 foreign)
 {
-	struct domain *tables = d, *frames = NULL;
-	u16 table_owner = foreign >> 16;	/* + 1, or 0; bits 15:0 say whose the frames are */
-	domid_t owner = d->id;
-	long rc = table_owner ? get_tables_owner(d, table_owner - 1, &tables) : 0;
+	domid_t owner;
+	int rc = parse_foreign(d, foreign, &d, &owner);
 
-	if (rc)
-		return rc;
-	if ((u16)foreign != DOMID_SELF)
-		rc = get_foreign(d, foreign, &owner, &frames);
-	if (!rc)
-		rc = update_list(tables, owner, requests, count, done_at);
-	if (frames)
-		domain_put(frames);
-	if (tables != d)
-		domain_put(tables);
-	return rc;
+	return rc ? rc : update_list(d, owner, requests, count, done_at);
 }
 
 static __attribute__((noinline)) long update_one_elsewhere(struct domain *d, u64 ptr, u64 new)

@@ -45,7 +45,7 @@ static void find_free(void)
 			}
 		}
 	}
-	check(total == free_page_count(), "%lu free frames, not %lu", total, free_page_count());
+	check(total == free_frames, "%lu free frames, not %lu", total, free_frames);
 }
 
 /* --- what may be reached ---------------------------------------------------------------------------------------------- */
