@@ -59,6 +59,19 @@ static void show_ring(u16 domid, u64 mfn)
 	foreign_unmap(ring);
 }
 
+static long show_state(u16 domid)
+{
+	struct xen_domctl op;
+	struct xen_domctl_getdomaininfo *d = &op.u.getdomaininfo;
+	long err = domctl(XEN_DOMCTL_getdomaininfo, domid, &op);
+
+	if (!err)
+		printf("build: %lu us run, %s %u\n", d->cpu_time / 1000,
+		       d->flags & XEN_DOMINF_shutdown ? "shut down, reason" : "alive, flags",
+		       d->flags & XEN_DOMINF_shutdown ? d->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask : d->flags & 0xff);
+	return err;
+}
+
 static int try_build(u16 domid, const struct build_request *request)
 {
 	struct build_result result;
@@ -75,6 +88,8 @@ static int try_build(u16 domid, const struct build_request *request)
 	err = domctl(XEN_DOMCTL_unpausedomain, domid, &op);
 	thread_sleep(2 * NSEC_PER_SEC);
 	show_ring(domid, result.console_mfn);
+	if (!err)
+		err = show_state(domid);
 	return err != 0;
 }
 
