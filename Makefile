@@ -153,6 +153,9 @@ HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -It
 $(B)/unit/test_pvk_% $(B)/unit/test_ctl_% $(B)/unit/test_ring_% $(B)/unit/test_race_% \
 $(B)/fuzz/fuzz_cpio $(B)/fuzz/fuzz_config: HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
 
+# The builder of guests is half the hypervisor's.
+$(B)/unit/test_ctl_builder: HOST_CFLAGS += -Ihypervisor/include
+
 # What two threads do to each other is ThreadSanitizer's to judge.
 SANITIZE := address,undefined
 $(B)/unit/test_race_%: SANITIZE := thread

@@ -72,3 +72,14 @@ CTL_OBJ += $(THIRD_PARTY)/decompressors.o
 
 $(B)/guest/pvkernel/control/unpack.c.o: GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) $(DECOMPRESSORS_API)
 $(B)/guest/pvkernel/control/unpack.c.o: $(DECOMPRESSORS_FETCHED)
+
+# Linked below 2 GiB, where code for the kernel's upper 2 GiB runs as well.
+$(B)/unit/test_ctl_unpack: HOST_CFLAGS += -Ihypervisor/include $(DECOMPRESSORS_API)
+$(B)/unit/test_ctl_unpack: tests/unit/test_ctl_unpack.c $(THIRD_PARTY)/decompressors.o Makefile
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HOST_CFLAGS) -no-pie -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< $(filter %.o,$^) -lcmocka
+
+$(B)/fuzz/fuzz_image: HOST_CFLAGS += $(DECOMPRESSORS_API)
+$(B)/fuzz/fuzz_image: tests/fuzz/fuzz_image.c $(DECOMPRESSORS:%=$(THIRD_PARTY)/fuzz/%.o) Makefile
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CLANG) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(filter %.o,$^)

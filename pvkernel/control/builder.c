@@ -57,8 +57,8 @@ struct builder {
 	size_t error_size;
 };
 
-static int fail(struct builder *b, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static int fail(struct builder *b, int err, const char *format, ...)
+static int refuse(struct builder *b, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(struct builder *b, int err, const char *format, ...)
 {
 	va_list ap;
 
@@ -106,7 +106,7 @@ static int populate(struct builder *b)
 			order--;
 	}
 	if (done < pages)
-		return fail(b, -ENOMEM, "the machine has only %lu of the %lu KiB", done * 4, pages * 4);
+		return refuse(b, -ENOMEM, "the machine has only %lu of the %lu KiB", done * 4, pages * 4);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static int fill(struct builder *b, u64 address, const u8 *from, u64 bytes)
 		char *at = foreign_map(b->domid, b->mfns + pfn, pages);
 
 		if (!at)
-			return fail(b, -ENOMEM, "domain 0 cannot map %lu of its pages", pages);
+			return refuse(b, -ENOMEM, "domain 0 cannot map %lu of its pages", pages);
 		if (from)
 			memcpy(at + offset, from, part);
 		else
@@ -162,11 +162,11 @@ static int find_shared_pages(struct builder *b)
 	long err = domctl(XEN_DOMCTL_getdomaininfo, b->domid, &op);
 
 	if (err)
-		return fail(b, err, "there is no domain %u: error %ld", b->domid, err);
+		return refuse(b, err, "there is no domain %u: error %ld", b->domid, err);
 	b->shared_info = op.u.getdomaininfo.shared_info_frame;
 	err = HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1);
 	if (err || setup.status)
-		return fail(b, err ? err : -ENOMEM, "no grant table: error %ld, status %d", err, setup.status);
+		return refuse(b, err ? err : -ENOMEM, "no grant table: error %ld, status %d", err, setup.status);
 	return 0;
 }
 
@@ -198,7 +198,7 @@ static int map_frame(struct builder *b)
 	char *at;
 
 	if (!list)
-		return fail(b, -ENOMEM, "domain 0 has no memory to build it with");
+		return refuse(b, -ENOMEM, "domain 0 has no memory to build it with");
 	n = list_pages(b, list, n, p->p2m.pfn, p->p2m.pages);
 	n = list_pages(b, list, n, p->p2m_tables.pfn, p->p2m_tables.pages);
 	n = list_pages(b, list, n, p->start_info, 1);
@@ -209,7 +209,7 @@ static int map_frame(struct builder *b)
 	at = foreign_map(b->domid, list, n);
 	kfree(list);
 	if (!at)
-		return fail(b, -ENOMEM, "domain 0 cannot map %lu of its pages", n);
+		return refuse(b, -ENOMEM, "domain 0 cannot map %lu of its pages", n);
 	memset(at, 0, pages << PAGE_SHIFT);
 	divide_frame(b, at);
 	return 0;
@@ -315,7 +315,7 @@ static int fill_hypercall_page(struct builder *b)
 		return 0;
 	op.u.hypercall_init.gmfn = b->mfns[(b->image.hypercall_page - b->image.virt_base) >> PAGE_SHIFT];
 	err = domctl(XEN_DOMCTL_hypercall_init, b->domid, &op);
-	return err ? fail(b, err, "the hypervisor does not fill its hypercall page: error %ld", err) : 0;
+	return err ? refuse(b, err, "the hypervisor does not fill its hypercall page: error %ld", err) : 0;
 }
 
 static int pin_root(struct builder *b)
@@ -323,7 +323,7 @@ static int pin_root(struct builder *b)
 	struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = b->mfns[b->place.tables.pfn] };
 	long err = HYPERVISOR_mmuext_op(&op, 1, NULL, b->domid);
 
-	return err ? fail(b, err, "the hypervisor refuses its page tables: error %ld", err) : 0;
+	return err ? refuse(b, err, "the hypervisor refuses its page tables: error %ld", err) : 0;
 }
 
 static int set_registers(struct builder *b)
@@ -333,7 +333,7 @@ static int set_registers(struct builder *b)
 	long err;
 
 	if (!c)
-		return fail(b, -ENOMEM, "domain 0 has no memory to build it with");
+		return refuse(b, -ENOMEM, "domain 0 has no memory to build it with");
 	c->flags = VGCF_in_kernel | VGCF_online;
 	c->user_regs.rip = b->image.entry;
 	c->user_regs.rsp = va_of(b, b->place.stack + 1);
@@ -345,7 +345,7 @@ static int set_registers(struct builder *b)
 	c->ctrlreg[3] = b->mfns[b->place.tables.pfn] << PAGE_SHIFT;
 	err = domctl(XEN_DOMCTL_setvcpucontext, b->domid, &op);
 	kfree(c);
-	return err ? fail(b, err, "the hypervisor refuses its first registers: error %ld", err) : 0;
+	return err ? refuse(b, err, "the hypervisor refuses its first registers: error %ld", err) : 0;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------- */
@@ -358,14 +358,14 @@ static int read_request(struct builder *b)
 	const char *error;
 
 	if (strlen(r->cmdline) >= MAX_GUEST_CMDLINE)
-		return fail(b, -E2BIG, "its command line is longer than %d bytes", MAX_GUEST_CMDLINE - 1);
+		return refuse(b, -E2BIG, "its command line is longer than %d bytes", MAX_GUEST_CMDLINE - 1);
 	error = kernel_unpack(r->kernel, r->kernel_size, &elf, &size);
 	if (error)
-		return fail(b, -EINVAL, "its kernel: %s", error);
+		return refuse(b, -EINVAL, "its kernel: %s", error);
 	if (!image_parse(&b->image, elf, size))
-		return fail(b, -EINVAL, "its kernel: %s %#lx", b->image.error, b->image.error_value);
+		return refuse(b, -EINVAL, "its kernel: %s %#lx", b->image.error, b->image.error_value);
 	if (!place_domain(&b->place, &b->image, r->pages, r->ramdisk ? r->ramdisk_size : 0, RINGS))
-		return fail(b, -ENOMEM, "%s %lu, it has %lu", b->place.error, b->place.error_value, r->pages * 4);
+		return refuse(b, -ENOMEM, "%s %lu, it has %lu", b->place.error, b->place.error_value, r->pages * 4);
 	return 0;
 }
 
@@ -429,7 +429,7 @@ int build_domain(u16 domid, const struct build_request *request, struct build_re
 	err = read_request(b);
 	if (!err) {
 		b->mfns = vmalloc(request->pages * sizeof(*b->mfns));
-		err = b->mfns ? build(b, result) : fail(b, -ENOMEM, "domain 0 has no memory to build it with");
+		err = b->mfns ? build(b, result) : refuse(b, -ENOMEM, "domain 0 has no memory to build it with");
 		if (b->mfns)
 			vfree(b->mfns);
 	}
