@@ -46,6 +46,8 @@ struct domain {
 
 int64_t domctl(uint32_t cmd, uint16_t id, struct xen_domctl *op);
 int64_t sysctl(uint32_t cmd, struct xen_sysctl *op);
+/* With the union given in place: domctl_with(XEN_DOMCTL_max_vcpus, id, .u.max_vcpus.max = 1). */
+#define domctl_with(cmd, id, ...) domctl(cmd, id, &(struct xen_domctl){ __VA_ARGS__ })
 /* One without arguments, such as pausedomain. */
 int64_t domctl_simple(uint32_t cmd, uint16_t id);
 /* What is told of it; bails if the domain does not exist. */
