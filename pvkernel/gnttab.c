@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Our own grants, version 1. Free references are a list threaded through next_free; 0 to 7 belong to
+ * Our own grants, version 1, and mappings of others'. Free references are a list threaded through next_free; 0 to 7 belong to
  * whoever built the domain. An entry is published by its flags, written last, and is free again only
  * when the hypervisor has no mapping of it any more.
  */
@@ -76,4 +76,45 @@ bool gnttab_end(u32 ref)
 u32 gnttab_free_refs(void)
 {
 	return nr_free;
+}
+
+/*
+ * Others' pages are mapped in place of a page of our own, which lends its address and table: the hypervisor puts a
+ * grant only into an entry that is empty, and takes it out again itself.
+ */
+static void set_entry(const struct grant_mapping *m, u64 pte)
+{
+	long err = HYPERVISOR_update_va_mapping((u64)m->va, pte, UVMF_INVLPG);
+
+	if (err)
+		panic("update_va_mapping of a grant's place %p: %ld", m->va, err);
+}
+
+bool gnttab_map(u16 domid, u32 ref, bool readonly, struct grant_mapping *m)
+{
+	struct gnttab_map_grant_ref op = { .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0), .ref = ref, .dom = domid };
+
+	m->va = vmalloc(PAGE_SIZE);
+	if (!m->va)
+		return false;
+	m->own_pte = *pt_lookup((u64)m->va);
+	set_entry(m, 0);
+	op.host_addr = (u64)m->va;
+	if (HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, &op, 1) || op.status) {
+		set_entry(m, m->own_pte);
+		vfree(m->va);
+		return false;
+	}
+	m->handle = op.handle;
+	return true;
+}
+
+void gnttab_unmap(struct grant_mapping *m)
+{
+	struct gnttab_unmap_grant_ref op = { .host_addr = (u64)m->va, .handle = m->handle };
+
+	if (HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1) || op.status)
+		panic("unmap of grant handle %u: %d", m->handle, op.status);
+	set_entry(m, m->own_pte);
+	vfree(m->va);
 }

@@ -145,6 +145,9 @@ void exit_work(struct vcpu *v)
 		if (v->work & WORK_SCHEDULE) {
 			__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 			schedule();
+		} else if (unlikely(v->work & WORK_REAP)) {
+			__atomic_and_fetch(&v->work, ~WORK_REAP, __ATOMIC_ACQ_REL);
+			domains_reap();
 		} else if (READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask)) {
 			bounce_upcall(v);
 		} else if (v->work & WORK_FAILSAFE) {

@@ -15,7 +15,7 @@ static void key_exits(void)
 		[EXIT_GP] = "#GP", [COUNT_SWITCH] = "switches",
 	};
 
-	for (struct domain *d = domains; d; d = d->next) {
+	for_each_domain(d) {
 		for (int n = 0; n < COUNTERS; n++) {
 			u64 sum = 0;
 
@@ -36,7 +36,7 @@ static const char *state_name(const struct vcpu *v)
 
 static void key_domains(void)
 {
-	for (struct domain *d = domains; d; d = d->next) {
+	for_each_domain(d) {
 		log_error("domain %d: %lu pages of at most %lu%s", d->id, d->pages, d->max_pages,
 			  d->is_shut_down ? ", shut down" : "");
 		for (int i = 0; i < d->vcpu_count; i++) {

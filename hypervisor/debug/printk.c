@@ -112,5 +112,6 @@ void printk_at(unsigned level, const char *format, ...)
 	n += vscnprintf(line + n, sizeof(line) - n, format, arguments);
 	va_end(arguments);
 	line[n++] = '\n';	/* in place of the 0 */
+	log_record(line, n);
 	console_write(line, n);
 }

@@ -376,14 +376,14 @@ void dom0_build(const struct boot_module *kernel, const struct boot_module *ramd
 	static struct builder b;
 	struct payload payload;
 	void *buffer = NULL;
-	int order = 0;
+	int order = 0, error;
 	u64 pages;
 
 	unpack(&payload, kernel, &buffer, &order);
 	if (!image_parse(&b.image, payload.at, payload.size))
 		refuse("%s %#lx", b.image.error, b.image.error_value);
 	b.ramdisk_size = ramdisk ? ramdisk->end - ramdisk->start : 0;
-	b.d = domain_create(0);
+	b.d = domain_create(0, NULL, &error);
 	if (!b.d)
 		refuse("no memory for a domain");
 	pages = pages_for_dom0();

@@ -48,11 +48,12 @@ void wallclock_update(struct domain *d)
 {
 	struct shared_info *shared = d->shared_info;
 	u32 version = next_version(READ_ONCE(shared->wc_version));
+	u64 seconds = wallclock_at_boot + d->time_offset;
 
 	WRITE_ONCE(shared->wc_version, version - 1);
 	barrier();
-	shared->wc_sec = wallclock_at_boot;
-	shared->wc_sec_hi = wallclock_at_boot >> 32;
+	shared->wc_sec = seconds;
+	shared->wc_sec_hi = seconds >> 32;
 	shared->wc_nsec = wallclock_nsec;
 	barrier();
 	WRITE_ONCE(shared->wc_version, version);

@@ -5,9 +5,8 @@
  */
 #include <abi/vcpu.h>
 #include <abi/sched.h>
-#include <asm.h>
+#include <context.h>
 #include <cpu.h>
-#include <emulate.h>
 #include <evtchn.h>
 #include <frames.h>
 #include <hypercall.h>
@@ -20,7 +19,6 @@
 #define SHORTEST_PERIOD MS
 #define LONGEST_PERIOD (1ull << 62)
 #define BITS_OF_SANE_TIMEOUT 50
-#define CONTEXT_ORDER 1
 
 /* --- timers ------------------------------------------------------------------------------------------------ */
 
@@ -121,81 +119,7 @@ long do_set_timer_op(u64 timeout, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v
 
 /* --- a vCPU's first state ------------------------------------------------------------------------------------- */
 
-static bool addresses_ok(const struct vcpu_guest_context *c)
-{
-	for (int i = 0; i < 256; i++)
-		if (!address_canonical(c->trap_ctxt[i].address))
-			return false;
-	return address_canonical(c->user_regs.rip) && address_canonical(c->user_regs.rsp) && address_canonical(c->kernel_sp) &&
-	       (!c->ldt_ents || address_canonical(c->ldt_base)) && address_canonical(c->event_callback_eip) &&
-	       address_canonical(c->failsafe_callback_eip) && address_canonical(c->syscall_callback_eip) &&
-	       address_canonical(c->fs_base) && address_canonical(c->gs_base_kernel) && address_canonical(c->gs_base_user);
-}
-
-static bool context_ok(const struct vcpu_guest_context *c)
-{
-	return addresses_ok(c) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && c->ldt_ents <= 8192 &&
-	       !(c->debugreg[6] >> 32) && !(c->debugreg[7] >> 32) &&
-	       ((c->flags & VGCF_in_kernel) || c->ctrlreg[1] >> PAGE_SHIFT);
-}
-
-/* What can still fail: the references that the tables need. All or none. */
-static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
-{
-	if (set_gdt(v, c->gdt_frames, c->gdt_ents))
-		return -EINVAL;
-	if (mmu_install_user_l4(v, c->ctrlreg[1] >> PAGE_SHIFT))
-		goto drop_gdt;
-	if (mmu_install_kernel_l4(v, c->ctrlreg[3] >> PAGE_SHIFT))
-		goto drop_user;
-	if (set_ldt(v, c->ldt_ents ? c->ldt_base : 0, c->ldt_ents))
-		goto drop_user;
-	return 0;
-drop_user:
-	mmu_install_user_l4(v, 0);
-drop_gdt:
-	set_gdt(v, NULL, 0);
-	return -EINVAL;
-}
-
-static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
-{
-	for (int i = 0; i < 256; i++) {
-		v->trap_address[i] = c->trap_ctxt[i].address;
-		v->trap_flags[i] = c->trap_ctxt[i].flags & (TI_DPL_MASK | TI_MASK_EVENTS);
-	}
-	v->event = (struct callback) { c->event_callback_eip, true };
-	v->failsafe = (struct callback) { c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events };
-	v->syscall = (struct callback) { c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events };
-	v->kernel_ss = c->kernel_ss | 3;
-	v->kernel_sp = c->kernel_sp;
-}
-
-static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
-{
-	bool kernel = c->flags & VGCF_in_kernel;
-
-	v->regs = c->user_regs;
-	v->regs.cs |= 3;
-	v->regs.ss |= 3;
-	v->regs.rflags &= ~(FLAGS_IOPL | FLAGS_NT | FLAGS_RF | FLAGS_VM | ~0x3fffffull);
-	v->regs.rflags |= FLAGS_IF | 2;
-	v->regs.saved_upcall_mask = 0;
-	v->iopl = c->user_regs.rflags >> 12 & 3;
-	v->kernel_mode = kernel;
-	v->fs_base = c->fs_base;
-	v->gs_base = kernel ? c->gs_base_kernel : c->gs_base_user;
-	v->gs_other_base = kernel ? c->gs_base_user : c->gs_base_kernel;
-	v->ts = c->ctrlreg[0] & CR0_TS;
-	v->cr4 |= c->ctrlreg[4] & (CR4_TSD | CR4_DE | (cpu_has.fsgsbase ? CR4_FSGSBASE : 0));
-	fpu_load_context(v, c->flags & VGCF_i387_valid ? &c->fpu_ctxt : NULL);
-	/* A breakpoint that is refused stays off. */
-	for (int i = 0; i < 8; i++)
-		if (i != 4 && i != 5)
-			debugreg_set(v, i, c->debugreg[i]);
-}
-
-/* set_tables() may take a while and let others run; none of them comes in between. */
+/* Setting the tables may take a while and let others run; none of them comes in between. */
 static long initialise_from(struct vcpu *v, struct vcpu_guest_context *c, u64 arg)
 {
 	int error;
@@ -204,14 +128,11 @@ static long initialise_from(struct vcpu *v, struct vcpu_guest_context *c, u64 ar
 		return -EFAULT;
 	if (v->initialised || __atomic_exchange_n(&v->claimed, true, __ATOMIC_ACQUIRE))
 		return -EEXIST;
-	error = context_ok(c) ? set_tables(v, c) : -EINVAL;
+	error = vcpu_set_context(v, c);
 	if (error) {
 		v->claimed = false;
 		return error;
 	}
-	set_entries(v, c);
-	set_registers(v, c);
-	v->initialised = true;
 	if (c->flags & VGCF_online)
 		vcpu_online(v);
 	return 0;
@@ -223,7 +144,6 @@ static long initialise(struct vcpu *v, u64 arg)
 	struct vcpu_guest_context *c = alloc_pages(CONTEXT_ORDER);
 	long result;
 
-	BUILD_ASSERT(sizeof(*c) <= PAGE_SIZE << CONTEXT_ORDER);
 	if (!c)
 		return -ENOMEM;
 	result = initialise_from(v, c, arg);

@@ -94,15 +94,11 @@ long do_xen_version(u64 what, u64 buffer, u64 a3, u64 a4, u64 a5, struct vcpu *v
 
 /* --- vm_assist -------------------------------------------------------------------------------------------- */
 
-#define ASSIST(name) (1ull << VMASST_TYPE_##name)
-#define ASSISTS (ASSIST(4gb_segments) | ASSIST(4gb_segments_notify) | ASSIST(writable_pagetables) | \
-		 ASSIST(pae_extended_cr3) | ASSIST(architectural_iopl) | ASSIST(runstate_update_flag) | ASSIST(m2p_strict))
-
 long do_vm_assist(u64 command, u64 type, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 {
 	u64 bit;
 
-	if ((u32)type >= 64 || !(ASSISTS >> (u32)type & 1))
+	if ((u32)type >= 64 || !(VM_ASSISTS >> (u32)type & 1))
 		return -EINVAL;
 	bit = 1ull << (u32)type;
 	switch (command) {

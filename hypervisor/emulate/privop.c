@@ -20,7 +20,6 @@
 
 enum { ERROR_EXTERNAL = 1, ERROR_IDT = 2 };
 
-#define GUEST_CR0 0x80050033ul	/* as every guest sees it; TS comes on top */
 #define CR4_REAL (CR4_TSD | CR4_FSGSBASE)	/* the guest's choice, and the CPU's while it runs */
 #define CR4_GUEST (CR4_REAL | CR4_DE | CR4_OSXSAVE)
 #define DESCRIPTOR_LONG (1ull << 53)

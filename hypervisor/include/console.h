@@ -20,6 +20,14 @@ void printk_at(unsigned level, const char *format, ...) __attribute__((format(pr
 #define log_warning(...) printk_at(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) printk_at(LOG_INFO, __VA_ARGS__)
 
+/* --- debug/log_ring.c: what was logged last, by position: bytes since boot, modulo 2^32 ----------------- */
+
+void log_record(const char *text, size_t length);
+u32 log_start(void);			/* the oldest byte that is there */
+u32 log_first(u32 position);		/* the same position if it is there still, else the oldest */
+u32 log_copy(char *to, u32 position, u32 most);	/* how many bytes from there on there are, most at most */
+void log_forget(u32 position);		/* what is older */
+
 /* Answers how many characters are in `to`, without the final 0; size > 0. */
 size_t vscnprintf(char *to, size_t size, const char *format, va_list arguments);
 

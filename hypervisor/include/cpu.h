@@ -35,6 +35,7 @@ struct cpu {
 	bool online;
 	bool traced;		/* its entries are those that record */
 	maddr_t cr3;		/* loaded now */
+	u32 kicks;		/* VECTOR_KICKs taken: at each it was in a guest, idle or at a preemption point */
 	u64 flush_request;	/* [a] a shootdown that others wait for */
 	u32 tlb_clock;		/* value of the TLB clock at this CPU's last full flush */
 	struct spinlock timers_lock;	/* the next two */

@@ -13,6 +13,8 @@
 #include <uaccess.h>
 #include <vcpu.h>
 
+#define GUEST_CR0 0x80050033ul	/* as every guest sees it; TS comes on top */
+
 /* --- emulate/privop.c ------------------------------------------------------------------------- */
 
 /*

@@ -85,6 +85,7 @@ void alloc_init_range(mfn_t start, mfn_t end);	/* RAM that is free; max_mfn is k
 void *alloc_pages(int order);		/* the hypervisor's own, zeroed, directmap address; NULL: none left */
 void free_pages(void *p, int order);
 u64 free_page_count(void);		/* frames that are free */
+u64 free_pages_of_width(u32 least, u32 most);	/* the same, of addresses of so many bits; most 0: any */
 static inline void *alloc_page(void) { return alloc_pages(0); }
 static inline void free_page(void *p) { free_pages(p, 0); }
 
@@ -100,13 +101,14 @@ mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how);
 /* The domain gives a frame up; it is freed when the last reference goes. False: not its, or given up before. */
 bool release_domain_frame(struct domain *d, mfn_t mfn);
 
-/* A page of the hypervisor's that a domain may map (shared_info, grant frames): owner d, not on its list nor counted. */
+/* A page of the hypervisor's that a domain may map (shared_info, grant frames): owner d, not on its list, counted apart. */
 mfn_t share_frame_with(struct domain *d, void *page);
 mfn_t lend_frame(void *page);	/* a page that domain 0 may map as DOMID_XEN's from now on, for good */
 /* The hypervisor is done with it; it is freed when the domain's last mapping goes. */
 void unshare_frame(struct domain *d, void *page);
 
 void frame_freed(mfn_t mfn);		/* put_frame()'s last step */
+void free_unmapped_page(void *p);	/* free_page() for one that CPUs may still know from a mapping in a window */
 
 /* --- references -------------------------------------------------------------------------------------- */
 
@@ -149,6 +151,7 @@ static inline enum frame_type frame_type(const struct frame *f)
 extern u64 *hv_l4;
 
 void frames_init(void);		/* once, after features_init() */
+int machine_address_bits(void);
 
 bool get_writable_slow(mfn_t mfn);
 

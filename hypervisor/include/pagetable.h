@@ -30,6 +30,8 @@ void release_boot_memory(void);	/* once all CPUs are up: the early tables and th
 int map_hv_page(u64 va, maddr_t m, u64 flags);
 /* Removes it on this CPU; where another CPU may have used it, flush_tlb_all_cpus() is due. */
 void unmap_hv_page(u64 va);
+/* Takes the L1 table out in which no page around va is mapped; for free_unmapped_page(). NULL: there is none. */
+void *detach_hv_table(u64 va);
 /* The L1 entry of a va whose tables exist, or NULL. */
 u64 *hv_l1e(u64 va);
 void *map_device(maddr_t m, size_t bytes);	/* uncached, for good; NULL: no memory or space */

@@ -30,6 +30,7 @@ enum {
 	WORK_SCHEDULE = 1 << 0,	/* another vCPU may have to run: preempted, yielding, blocked, shut down */
 	WORK_NMI = 1 << 1,	/* an NMI waits for delivery */
 	WORK_FAILSAFE = 1 << 2,	/* a segment register could not be loaded: the failsafe callback is due */
+	WORK_REAP = 1 << 4,	/* domain 0: dead domains may have to vanish */
 	WORK_TRACE = 1 << 3,	/* its entry was recorded, so its return has to be */
 };
 
@@ -116,6 +117,7 @@ struct vcpu {
 	struct timer singleshot, periodic, poll;
 	u64 period;
 	u32 virq_port[24];	/* [d] */
+	u64 soft_affinity;	/* CPUs that it prefers: kept for the toolstack */
 	bool pin_override;	/* SCHEDOP_pin_override is in force */
 	u32 poll_port;		/* the port polled; 0: none; ~0: several */
 	struct vcpu *run_next;
@@ -157,7 +159,11 @@ void vcpu_block(struct vcpu *v);	/* takes effect on the way back to the guest */
 void vcpu_online(struct vcpu *v);	/* put up: runnable from now on */
 void vcpu_offline(struct vcpu *v);	/* goes down on its way back to the guest */
 
+/* --- domain/vcpu.c ------------------------------------------------------------------------------ */
+
 struct vcpu *vcpu_create(struct domain *d, int id);	/* NULL: no memory */
+void vcpu_restart(struct vcpu *v);	/* whatever it was doing, it begins anew with v->regs; it does not run, and holds nothing */
+void vcpu_free(struct vcpu *v);		/* retired; what it held of its domain's has been given up */
 
 /* --- timers, cpu/timer.c ------------------------------------------------------------------------ */
 

@@ -24,7 +24,7 @@
 static u32 free_list[ZONES][MAX_ORDER + 1];
 static u32 free_orders[ZONES];
 static struct spinlock alloc_lock;	/* the lists, free_frames, and the flags and links of free frames */
-static u64 free_frames;
+static u64 free_frames[ZONES];
 
 static int zone_of(mfn_t mfn)
 {
@@ -74,7 +74,7 @@ static void block_remove(mfn_t mfn, int order)
 static void block_free(mfn_t mfn, int order)
 {
 	spin_lock(&alloc_lock);
-	free_frames += 1ul << order;
+	free_frames[zone_of(mfn)] += 1ul << order;
 	for (; order < MAX_ORDER; order++) {
 		mfn_t buddy = mfn ^ 1ul << order;
 
@@ -108,7 +108,7 @@ static mfn_t block_take(int order, int bits)
 	block_remove(mfn, have);
 	while (have-- > order)
 		block_insert(mfn + (1ul << have), have);
-	free_frames -= 1ul << order;
+	free_frames[zone] -= 1ul << order;
 	spin_unlock(&alloc_lock);
 	return mfn;
 }
@@ -147,7 +147,19 @@ void alloc_init_range(mfn_t start, mfn_t end)
 
 u64 free_page_count(void)
 {
-	return READ_ONCE(free_frames);
+	return free_pages_of_width(0, 0);
+}
+
+/* A zone is the addresses of one width. */
+u64 free_pages_of_width(u32 least, u32 most)
+{
+	int first = max(least, (u32)PAGE_SHIFT + 1) - PAGE_SHIFT - 1;
+	int last = most ? (int)min(most, (u32)ZONES + PAGE_SHIFT) - PAGE_SHIFT - 1 : ZONES - 1;
+	u64 pages = 0;
+
+	for (int z = first; z <= last && z < ZONES; z++)
+		pages += READ_ONCE(free_frames[z]);
+	return pages;
 }
 
 /* --- the hypervisor's own pages -------------------------------------------------------------------------- */
@@ -174,6 +186,9 @@ mfn_t share_frame_with(struct domain *d, void *page)
 
 	m2p_set(mfn, INVALID_PFN);
 	f->type_stamp = TYPE_WORD(FRAME_WRITABLE) + 1;
+	spin_lock(&d->page_lock);
+	d->lent_pages++;
+	spin_unlock(&d->page_lock);
 	__atomic_store_n(&f->count_owner, (u64)FRAME_SHARED << 48 | (u64)d->id << 32 | 1, __ATOMIC_RELEASE);
 	return mfn;
 }
@@ -200,9 +215,9 @@ void unshare_frame(struct domain *d, void *page)
 
 /*
  * Puts fresh frames on d's list, then lets them be referred to: from that moment on another of d's vCPUs may give one up, and it
- * must be found on the list.
+ * must be found on the list. False: d is being destroyed.
  */
-static void assign(struct domain *d, mfn_t first, int order)
+static bool assign(struct domain *d, mfn_t first, int order)
 {
 	mfn_t last = first + (1ul << order) - 1;
 
@@ -211,6 +226,10 @@ static void assign(struct domain *d, mfn_t first, int order)
 		mfn_to_frame(m)->prev = m - 1;
 	}
 	spin_lock(&d->page_lock);
+	if (unlikely(d->dying)) {
+		spin_unlock(&d->page_lock);
+		return false;
+	}
 	mfn_to_frame(first)->prev = 0;
 	mfn_to_frame(last)->next = d->page_list;
 	if (d->page_list)
@@ -219,6 +238,7 @@ static void assign(struct domain *d, mfn_t first, int order)
 	for (mfn_t m = first; m <= last; m++)
 		WRITE_ONCE(mfn_to_frame(m)->count_owner, (u64)FRAME_ALLOCATED << 48 | (u64)d->id << 32 | 1);
 	spin_unlock(&d->page_lock);
+	return true;
 }
 
 static bool count_pages(struct domain *d, u64 n, bool limited)
@@ -226,11 +246,19 @@ static bool count_pages(struct domain *d, u64 n, bool limited)
 	bool ok;
 
 	spin_lock(&d->page_lock);
-	ok = !limited || (d->pages <= d->max_pages && n <= d->max_pages - d->pages);
+	ok = !d->dying && (!limited || (d->pages <= d->max_pages && n <= d->max_pages - d->pages));
 	if (ok)
 		d->pages += n;
 	spin_unlock(&d->page_lock);
 	return ok;
+}
+
+/* Whoever allocates for another domain has a reference on it (domain_get()), so it does not vanish for this. */
+static void uncount_pages(struct domain *d, u64 n)
+{
+	spin_lock(&d->page_lock);
+	d->pages -= n;
+	spin_unlock(&d->page_lock);
 }
 
 mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how)
@@ -242,7 +270,7 @@ mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how)
 		return INVALID_MFN;
 	mfn = block_take(order, bits);
 	if (mfn == INVALID_MFN) {
-		count_pages(d, -pages, false);
+		uncount_pages(d, pages);
 		return INVALID_MFN;
 	}
 	forget_translations(mfn, order);
@@ -251,7 +279,11 @@ mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how)
 		if (m % 32 == 31)
 			preempt_point();
 	}
-	assign(d, mfn, order);
+	if (!assign(d, mfn, order)) {
+		block_free(mfn, order);
+		uncount_pages(d, pages);
+		return INVALID_MFN;
+	}
 	return mfn;
 }
 
@@ -268,22 +300,34 @@ bool release_domain_frame(struct domain *d, mfn_t mfn)
 	return flags & FRAME_ALLOCATED;
 }
 
-/* Nobody refers to it any more, so nobody else is here with it. */
+/* Nobody refers to it any more, so nobody else is here with it. Perhaps it was the last that kept a dead domain. */
 void frame_freed(mfn_t mfn)
 {
 	struct frame *f = mfn_to_frame(mfn);
-	struct domain *d;
+	struct domain *d = domain_lookup(f->owner);
+	bool last;
 
 	assert(!(f->type & (TYPE_COUNT | TYPE_PINNED)));
-	if (!(f->flags & FRAME_SHARED)) {
-		d = domain_find(f->owner);
-		spin_lock(&d->page_lock);
+	spin_lock(&d->page_lock);
+	if (f->flags & FRAME_SHARED) {
+		d->lent_pages--;
+	} else {
 		list_remove(&d->page_list, f);
 		d->pages--;
-		spin_unlock(&d->page_lock);
 	}
+	last = unlikely(d->dying >= DOMAIN_DEAD) && !(d->dying == DOMAIN_GONE ? d->lent_pages : d->pages);
+	spin_unlock(&d->page_lock);
 	m2p_set(mfn, INVALID_PFN);
 	f->count_owner = 0;
 	f->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
 	block_free(mfn, 0);
+	if (last)
+		domain_let_go(d);
+}
+
+/* The same for pages that were mapped where only the hypervisor reaches. */
+void free_unmapped_page(void *p)
+{
+	mfn_to_frame(virt_to_mfn(p))->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
+	free_page(p);
 }

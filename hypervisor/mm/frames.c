@@ -46,6 +46,11 @@ void frames_init(void)
 	l1_hard |= nx_refused;
 }
 
+int machine_address_bits(void)
+{
+	return 63 - __builtin_clzll(machine_frames) + PAGE_SHIFT;
+}
+
 /* Interrupt controllers are the hypervisor's. */
 static bool device_refused(mfn_t mfn)
 {

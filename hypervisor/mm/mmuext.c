@@ -7,6 +7,7 @@
 #include <hypercall.h>
 #include <mmu.h>
 #include <pte.h>
+#include <sched.h>
 #include <string.h>
 #include <uaccess.h>
 
@@ -74,37 +75,39 @@ int mmu_install_user_l4(struct vcpu *v, mfn_t l4)
 
 /* --- the end of a domain ------------------------------------------------------------------------------------------ */
 
+/* The frame on d's list after one that the caller has a reference on, which goes, or the first; with a reference. 0: the end. */
+static mfn_t next_frame(struct domain *d, mfn_t mfn)
+{
+	mfn_t next;
+
+	spin_lock(&d->page_lock);
+	next = mfn ? mfn_to_frame(mfn)->next : d->page_list;
+	while (next && !get_frame(next, d->id))	/* about to leave the list */
+		next = mfn_to_frame(next)->next;
+	spin_unlock(&d->page_lock);
+	if (mfn)
+		put_frame(mfn);
+	return next;
+}
+
 /*
  * Nobody runs in d any more. Pins go first: with them, and the roots that its vCPUs gave up, every table goes. Then each frame
- * is given up; those still granted to others stay until these let go. A frame may leave the list meanwhile, never join it, so after a
- * pause the walk begins again.
+ * is given up; those that others refer to stay until these let go. Nothing joins the list meanwhile.
  */
-static bool teardown_step(struct domain *d, bool (*step)(struct domain *d, mfn_t mfn))
-{
-	mfn_t mfn, next;
-
-	for (mfn = d->page_list; mfn; mfn = next) {
-		next = mfn_to_frame(mfn)->next;
-		if (step(d, mfn))
-			return true;
-	}
-	return false;
-}
-
-static bool step_unpin(struct domain *d, mfn_t mfn)
-{
-	return !mmu_unpin(d, mfn);
-}
-
 void mmu_teardown(struct domain *d)
 {
-	mfn_t mfn, next;
+	u32 n = 0;
 
-	while (teardown_step(d, step_unpin))
-		preempt_point();
-	for (mfn = d->page_list; mfn; mfn = next) {
-		next = mfn_to_frame(mfn)->next;
+	for (mfn_t mfn = next_frame(d, 0); mfn; mfn = next_frame(d, mfn)) {
+		if (mfn_to_frame(mfn)->type & TYPE_PINNED)
+			mmu_unpin(d, mfn);
+		if (!(++n % 64))
+			preempt_point();
+	}
+	for (mfn_t mfn = next_frame(d, 0); mfn; mfn = next_frame(d, mfn)) {
 		release_domain_frame(d, mfn);
+		if (!(++n % 64))
+			preempt_point();
 	}
 }
 
@@ -226,15 +229,6 @@ static bool is_own(u32 cmd)
 	       (cmd >= MMUEXT_TLB_FLUSH_LOCAL && cmd <= MMUEXT_SET_LDT) || cmd == MMUEXT_FLUSH_CACHE_GLOBAL;
 }
 
-/* The domain of id, which the operations are for; *d NULL: a reserved one, whose frames are no tables. */
-static int parse_owner(struct domain *self, u16 id, struct domain **d, domid_t *owner)
-{
-	int rc = foreign_owner(self, id, owner);
-
-	*d = rc || *owner == OWNER_NONE ? NULL : domain_find(*owner);
-	return rc;
-}
-
 static __attribute__((noinline)) int
 foreign_op(struct vcpu *v, struct domain *d, domid_t owner, u32 cmd, u64 arg1, u64 arg2)
 {
@@ -258,8 +252,8 @@ op_list(struct vcpu *v, struct domain *d, domid_t owner, u64 ops, u32 count, u64
 		rc = foreign ? foreign_op(v, d, owner, cmd, arg1, arg2) : self_op(v, cmd, arg1, arg2);
 		if (unlikely(rc))
 			break;
-		if (unlikely(!(++done % 16)))
-			preempt_point();
+		if (unlikely(!(++done % 16)) && batch_point())
+			break;
 	}
 out:
 	if (done_at)
@@ -273,11 +267,15 @@ fault:
 
 static __attribute__((noinline)) long op_foreign(struct vcpu *v, u64 ops, u32 count, u64 done_at, u64 foreign)
 {
-	struct domain *d;
+	struct domain *d;	/* NULL: a reserved one, whose frames are no tables */
 	domid_t owner;
-	int rc = parse_owner(v->domain, foreign, &d, &owner);
+	long rc = get_foreign(v->domain, foreign, &owner, &d);
 
-	return rc ? rc : op_list(v, d, owner, ops, count, done_at, true);
+	if (!rc)
+		rc = op_list(v, d, owner, ops, count, done_at, true);
+	if (d)
+		domain_put(d);
+	return rc;
 }
 
 static __attribute__((noinline)) long op_own(struct vcpu *v, u64 ops, u32 count, u64 done_at)

@@ -126,6 +126,20 @@ void unmap_hv_page(u64 va)
 	invlpg(va);
 }
 
+void *detach_hv_table(u64 va)
+{
+	u64 *table = hv_l4, *entry = NULL;
+
+	for (int l = 4; l > LEVEL_4K; l--) {
+		entry = entry_in(table, va, l);
+		if ((*entry & (PTE_PRESENT | PTE_PSE)) != PTE_PRESENT)
+			return NULL;
+		table = maddr_to_virt(*entry & PTE_ADDR_MASK);
+	}
+	WRITE_ONCE(*entry, 0);
+	return table;
+}
+
 void *map_device(maddr_t m, size_t bytes)
 {
 	static u64 next = MMIO_START;

@@ -14,6 +14,7 @@
 #include <hypercall.h>
 #include <mmu.h>
 #include <pte.h>
+#include <sched.h>
 #include <uaccess.h>
 
 #define PREEMPT_EVERY 64
@@ -134,25 +135,27 @@ int foreign_owner(struct domain *d, u16 id, domid_t *owner)
 	return d->privileged ? 0 : -EPERM;
 }
 
-/* Bits 15:0 frame owner, 31:16 table owner + 1 or 0. */
-static int parse_foreign(struct domain *d, u64 foreign, struct domain **tables, domid_t *frames)
+/* With a reference on the other domain, which *other names; NULL: there is none. */
+int get_foreign(struct domain *d, u16 id, domid_t *owner, struct domain **other)
 {
-	u16 table_owner = foreign >> 16;
-	int rc;
+	int rc = foreign_owner(d, id, owner);
 
+	*other = rc || *owner == OWNER_NONE ? NULL : domain_get(*owner);
+	return rc || *owner == OWNER_NONE || *other ? rc : -ESRCH;
+}
+
+/* The table owner's, with a reference, if it is not d. */
+static int get_tables_owner(struct domain *d, domid_t id, struct domain **tables)
+{
 	*tables = d;
-	*frames = d->id;
-	if (table_owner) {
-		*tables = domain_find(table_owner - 1);
-		if (!*tables)
-			return -ESRCH;
-		if (*tables != d && !d->privileged)
-			return -EPERM;
-	}
-	if ((u16)foreign == DOMID_SELF)
+	if (id == d->id || id == DOMID_SELF)
 		return 0;
-	rc = foreign_owner(d, foreign, frames);
-	return rc;
+	if (!domain_find(id))
+		return -ESRCH;
+	if (!d->privileged)
+		return -EPERM;
+	*tables = domain_get(id);
+	return *tables ? 0 : -ESRCH;
 }
 
 /* --- mmu_update ----------------------------------------------------------------------------------------------- */
@@ -276,7 +279,8 @@ update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u64 done_a
 			break;
 		if (unlikely(!(++done % PREEMPT_EVERY))) {
 			unlock_l1(d, &table);
-			preempt_point();
+			if (batch_point())
+				break;
 		}
 	}
 out:
@@ -295,10 +299,22 @@ fault:
 static __attribute__((noinline)) long
 update_foreign(struct domain *d, u64 requests, u32 count, u64 done_at, u64 foreign)
 {
-	domid_t owner;
-	int rc = parse_foreign(d, foreign, &d, &owner);
+	struct domain *tables = d, *frames = NULL;
+	u16 table_owner = foreign >> 16;	/* + 1, or 0; bits 15:0 say whose the frames are */
+	domid_t owner = d->id;
+	long rc = table_owner ? get_tables_owner(d, table_owner - 1, &tables) : 0;
 
-	return rc ? rc : update_list(d, owner, requests, count, done_at);
+	if (rc)
+		return rc;
+	if ((u16)foreign != DOMID_SELF)
+		rc = get_foreign(d, foreign, &owner, &frames);
+	if (!rc)
+		rc = update_list(tables, owner, requests, count, done_at);
+	if (frames)
+		domain_put(frames);
+	if (tables != d)
+		domain_put(tables);
+	return rc;
 }
 
 static __attribute__((noinline)) long update_one_elsewhere(struct domain *d, u64 ptr, u64 new)

@@ -12,21 +12,34 @@
 #include <domain.h>
 #include <frames.h>
 #include <hypercall.h>
+#include <sched.h>
 #include <uaccess.h>
 
 #define MAX_ORDER_PRIVILEGED 18
 #define MAX_ORDER_GUEST 9
 #define MAX_ORDER_EXCHANGE 9	/* an exchange's frames are noted on one page */
 #define MAX_EXTENTS 0x3ffffff
+#define MAX_MAP_ENTRIES 128
 #define M2P_END 0xffff804000000000	/* of the window that the ABI sets aside */
 
-/* The domain that an argument names, if the caller may act for it. */
+/* The domain that an argument names, if the caller may act for it; with a reference, for domain_put(), if it is another. */
 static int domain_of(struct vcpu *v, u16 id, struct domain **d)
 {
 	*d = domain_find(id);
 	if (!*d)
 		return -ESRCH;
-	return *d == v->domain || v->domain->privileged ? 0 : -EPERM;
+	if (*d == v->domain)
+		return 0;
+	if (!v->domain->privileged)
+		return -EPERM;
+	*d = domain_get(id);
+	return *d ? 0 : -ESRCH;
+}
+
+static void put_domain_of(struct vcpu *v, struct domain *d)
+{
+	if (d != v->domain)
+		domain_put(d);
 }
 
 /* --- lists of extents --------------------------------------------------------------------------------------------- */
@@ -37,21 +50,25 @@ struct extents {
 	int order, bits;
 };
 
-/* Extents that the caller may ask for. */
-static bool extents_parse(struct vcpu *v, const struct xen_memory_reservation *r, struct extents *e)
+/* Extents of d's that the caller may ask for. */
+static bool extents_parse(struct vcpu *v, struct domain *d, const struct xen_memory_reservation *r, struct extents *e)
 {
+	e->d = d;
 	e->list = r->extent_start;
 	e->count = r->nr_extents;
 	e->order = min(r->extent_order, 64u);
 	e->bits = r->mem_flags & 0xff;
 	return e->count <= MAX_EXTENTS && e->order <= (v->domain->privileged ? MAX_ORDER_PRIVILEGED : MAX_ORDER_GUEST) &&
-	       !domain_of(v, r->domid, &e->d) && guest_range_ok(e->list, e->count * 8);
+	       guest_range_ok(e->list, e->count * 8);
 }
 
 static void set_pfns(mfn_t mfn, u64 pfn, int order)
 {
-	for (u64 i = 0; i < 1ul << order; i++)
+	for (u64 i = 0; i < 1ul << order; i++) {
 		m2p_set(mfn + i, pfn == INVALID_PFN ? pfn : pfn + i);
+		if (i % 1024 == 1023)
+			preempt_point();
+	}
 }
 
 static bool increase_one(struct extents *e, u64 at)
@@ -96,15 +113,19 @@ static bool decrease_one(struct extents *e, u64 at)
 static long for_each_extent(struct vcpu *v, u64 arg, bool (*one)(struct extents *e, u64 at))
 {
 	struct xen_memory_reservation r;
+	struct domain *d;
 	struct extents e;
-	u64 i;
+	u64 i = 0;
 
 	if (copy_from_guest(&r, arg, sizeof(r)))
 		return -EFAULT;
-	if (!extents_parse(v, &r, &e))
+	if (domain_of(v, r.domid, &d))
 		return 0;
-	for (i = 0; i < e.count && one(&e, e.list + i * 8); i++)
-		preempt_point();
+	if (extents_parse(v, d, &r, &e))
+		for (; i < e.count && one(&e, e.list + i * 8); i++)
+			if (batch_point())
+				break;
+	put_domain_of(v, d);
 	return i;
 }
 
@@ -192,7 +213,7 @@ static int exchange_chunk(struct exchange *x, u64 chunk, mfn_t *start)
 	return 0;
 }
 
-static int exchange_parse(struct vcpu *v, const struct xen_memory_exchange *e, struct exchange *x)
+static int exchange_check(struct vcpu *v, const struct xen_memory_exchange *e, struct exchange *x)
 {
 	int highest = v->domain->privileged ? MAX_ORDER_EXCHANGE : 0;
 
@@ -206,35 +227,44 @@ static int exchange_parse(struct vcpu *v, const struct xen_memory_exchange *e, s
 	x->chunk_order = max(e->in.extent_order, e->out.extent_order);
 	if (e->nr_exchanged << e->in.extent_order & ((1ul << x->chunk_order) - 1))
 		return -EINVAL;
-	if (domain_of(v, e->in.domid, &x->in.d))
-		return domain_of(v, e->in.domid, &x->in.d);
-	return extents_parse(v, &e->in, &x->in) && extents_parse(v, &e->out, &x->out) ? 0 : -EFAULT;
+	return 0;
+}
+
+/* From the chunk that e says on. */
+static int exchange_all(struct exchange *x, struct xen_memory_exchange *e)
+{
+	u64 chunk, chunks = e->in.nr_extents << e->in.extent_order >> x->chunk_order;
+	int rc = 0;
+
+	x->taken = alloc_pages(1);
+	if (!x->taken)
+		return -ENOMEM;
+	for (chunk = e->nr_exchanged << e->in.extent_order >> x->chunk_order; chunk < chunks; chunk++) {
+		rc = exchange_chunk(x, chunk, x->taken + PAGE_SIZE / 8);
+		if (rc || batch_point())
+			break;
+	}
+	free_pages(x->taken, 1);
+	e->nr_exchanged = chunk << x->chunk_order >> e->in.extent_order;
+	return rc;
 }
 
 static long exchange(struct vcpu *v, u64 arg)
 {
 	struct xen_memory_exchange e;
 	struct exchange x;
-	u64 chunk, chunks;
+	struct domain *d;
 	int rc;
 
 	if (copy_from_guest(&e, arg, sizeof(e)))
 		return -EFAULT;
-	rc = exchange_parse(v, &e, &x);
+	rc = exchange_check(v, &e, &x);
+	if (!rc)
+		rc = domain_of(v, e.in.domid, &d);
 	if (rc)
 		return rc;
-	x.taken = alloc_pages(1);
-	if (!x.taken)
-		return -ENOMEM;
-	chunks = e.in.nr_extents << e.in.extent_order >> x.chunk_order;
-	for (chunk = e.nr_exchanged << e.in.extent_order >> x.chunk_order; chunk < chunks; chunk++) {
-		rc = exchange_chunk(&x, chunk, x.taken + PAGE_SIZE / 8);
-		if (rc)
-			break;
-		preempt_point();
-	}
-	free_pages(x.taken, 1);
-	e.nr_exchanged = chunk << x.chunk_order >> e.in.extent_order;
+	rc = extents_parse(v, d, &e.in, &x.in) && extents_parse(v, d, &e.out, &x.out) ? exchange_all(&x, &e) : -EFAULT;
+	put_domain_of(v, d);
 	if (put_guest_u64(e.nr_exchanged, arg + offsetof(struct xen_memory_exchange, nr_exchanged)))
 		return -EFAULT;
 	return rc;
@@ -242,20 +272,27 @@ static long exchange(struct vcpu *v, u64 arg)
 
 /* --- questions ----------------------------------------------------------------------------------------------------------- */
 
+static long figure(const struct domain *d, u32 op)
+{
+	if (op == XENMEM_maximum_gpfn)
+		return max(READ_ONCE(d->shared_info->arch.max_pfn), 1ul) - 1;
+	return op == XENMEM_current_reservation ? d->pages : min(d->max_pages, (u64)0xffffffff);
+}
+
 static long reservation_of(struct vcpu *v, u64 arg, u32 op)
 {
 	struct xen_memory_domain which;
 	struct domain *d;
-	int rc;
+	long rc;
 
 	if (copy_from_guest(&which, arg, sizeof(which)))
 		return -EFAULT;
 	rc = domain_of(v, which.domid, &d);
 	if (rc)
 		return rc;
-	if (op == XENMEM_maximum_gpfn)
-		return max(READ_ONCE(d->shared_info->arch.max_pfn), 1ul) - 1;
-	return op == XENMEM_current_reservation ? d->pages : min(d->max_pages, (u64)0xffffffff);
+	rc = figure(d, op);
+	put_domain_of(v, d);
+	return rc;
 }
 
 static int put_map_entry(u64 buffer, u64 index, u64 start, u64 size, u32 type)
@@ -266,19 +303,70 @@ static int put_map_entry(u64 buffer, u64 index, u64 start, u64 size, u32 type)
 	return copy_to_guest(buffer + index * sizeof(entry), &entry, sizeof(entry));
 }
 
-/* An ordinary domain sees one region, from 0 to its maximum; domain 0 has no map of its own. */
+/*
+ * An ordinary domain sees what its builder has set, or one region from 0 to its maximum; domain 0 has no map of its own. The map is
+ * set once at most, so it stays as it is while it is read.
+ */
 static long memory_map(struct vcpu *v, u64 arg)
 {
+	struct domain *d = v->domain;
+	const struct memory_region whole = { 0, d->max_pages << PAGE_SHIFT, XEN_E820_RAM }, *entry = &whole;
 	struct xen_memory_map map;
+	u32 n = 1;
 
 	if (copy_from_guest(&map, arg, sizeof(map)))
 		return -EFAULT;
-	if (v->domain->privileged)
+	if (d->privileged)
 		return -ENOSYS;
-	map.nr_entries = min(map.nr_entries, 1u);
-	if (map.nr_entries && put_map_entry(map.buffer, 0, 0, v->domain->max_pages << PAGE_SHIFT, XEN_E820_RAM))
+	if (d->memory_map) {
+		entry = d->memory_map;
+		n = d->memory_map_count;
+	}
+	n = min(map.nr_entries, n);
+	for (u32 i = 0; i < n; i++, entry++)
+		if (put_map_entry(map.buffer, i, entry->start, entry->size, entry->type))
+			return -EFAULT;
+	return put_guest_u32(n, arg);
+}
+
+/* Before the domain runs, once. */
+static int keep_memory_map(struct domain *d, const struct xen_memory_map *map)
+{
+	struct memory_region *page;
+
+	BUILD_ASSERT(MAX_MAP_ENTRIES * sizeof(struct memory_region) <= PAGE_SIZE);
+	if (!map->nr_entries || map->nr_entries > MAX_MAP_ENTRIES || d->memory_map || d->dying)
+		return -EINVAL;
+	page = alloc_page();
+	if (!page)
+		return -ENOMEM;
+	if (copy_from_guest(page, map->buffer, map->nr_entries * sizeof(*page))) {
+		free_page(page);
 		return -EFAULT;
-	return put_guest_u32(map.nr_entries, arg);
+	}
+	d->memory_map_count = map->nr_entries;
+	__atomic_store_n(&d->memory_map, page, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static long set_memory_map(struct vcpu *v, u64 arg)
+{
+	struct xen_foreign_memory_map foreign;
+	struct domain *d;
+	int rc;
+
+	if (copy_from_guest(&foreign, arg, sizeof(foreign)))
+		return -EFAULT;
+	if (foreign.map.nr_entries > MAX_MAP_ENTRIES)
+		return -EINVAL;
+	if (!v->domain->privileged)
+		return domain_find(foreign.domid) ? -EPERM : -ESRCH;
+	d = domain_get(foreign.domid);
+	if (!d)
+		return -ESRCH;
+	rc = keep_memory_map(d, &foreign.map);
+	domain_put(d);
+	return rc;
 }
 
 static long machine_memory_map(struct vcpu *v, u64 arg)
@@ -324,7 +412,10 @@ static long physmap(struct vcpu *v, u64 arg, size_t size)
 	if (copy_from_guest(&which, arg, size))
 		return -EFAULT;
 	rc = domain_of(v, which.domid, &d);
-	return rc ? rc : -EACCES;
+	if (rc)
+		return rc;
+	put_domain_of(v, d);
+	return -EACCES;
 }
 
 long do_memory_op(u64 op, u64 arg, u64 a3, u64 a4, u64 a5, struct vcpu *v)
@@ -350,6 +441,8 @@ long do_memory_op(u64 op, u64 arg, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 		return machphys_mapping(arg);
 	case XENMEM_memory_map:
 		return memory_map(v, arg);
+	case XENMEM_set_memory_map:
+		return set_memory_map(v, arg);
 	case XENMEM_machine_memory_map:
 		return machine_memory_map(v, arg);
 	case XENMEM_add_to_physmap:

@@ -357,9 +357,42 @@ void vcpu_yield(struct vcpu *v) { }
 int copy_from_guest(void *to, u64 from, size_t bytes) { return from < 4096 ? -EFAULT : (memcpy(to, (void *)from, bytes), 0); }
 int copy_to_guest(u64 to, const void *from, size_t bytes) { return to < 4096 ? -EFAULT : (memcpy((void *)to, from, bytes), 0); }
 
+bool batch_point(void)
+{
+	preempt_point();
+	return false;
+}
+
 struct domain *domain_find(domid_t id)
 {
 	return id == DOMID_SELF ? current->domain : id < DOMAINS ? &host_domain[id] : NULL;
+}
+
+struct domain *domain_lookup(domid_t id)
+{
+	return id < DOMAINS ? &host_domain[id] : NULL;
+}
+
+struct domain *domain_get(domid_t id)
+{
+	struct domain *d = domain_lookup(id);
+
+	if (d)
+		d->references++;
+	return d;
+}
+
+void domain_put(struct domain *d)
+{
+	assert_true(d->references);
+	d->references--;
+}
+
+static int let_go[DOMAINS];	/* how often nothing of a dead domain was left */
+
+void domain_let_go(struct domain *d)
+{
+	let_go[d->id]++;
 }
 
 u64 *hv_l1e(u64 va)

@@ -45,7 +45,7 @@ static void find_free(void)
 			}
 		}
 	}
-	check(total == free_frames, "%lu free frames, not %lu", total, free_frames);
+	check(total == free_page_count(), "%lu free frames, not %lu", total, free_page_count());
 }
 
 /* --- what may be reached ---------------------------------------------------------------------------------------------- */

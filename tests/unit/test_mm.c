@@ -30,7 +30,7 @@ static void machine_reset(void)
 	memset(host_cpus, 0, sizeof(host_cpus));
 	memset(window_l1e, 0, sizeof(window_l1e));
 	memset(host_shared, 0, sizeof(host_shared));
-	free_frames = 0;
+	memset(free_frames, 0, sizeof(free_frames));
 	max_mfn = FRAMES;
 	for (mfn_t m = 0; m < FRAMES; m++)
 		fr(m)->count_owner = (u64)(m < FIRST_HOLE ? OWNER_XEN : OWNER_IO) << 32 | 1;
@@ -168,7 +168,7 @@ static void teardown(void)
 		assert_int_equal(host_domain[d].page_list, 0);
 	}
 	find_free();
-	assert_int_equal(free_frames, FIRST_HOLE - 1);
+	assert_int_equal(free_page_count(), FIRST_HOLE - 1);
 	for (mfn_t m = 1; m < FIRST_HOLE; m++)
 		assert_int_equal(types_of(m), 0);
 }
@@ -790,7 +790,7 @@ static void test_allocator(void **state)
 			free_pages(page[n], order[n]);
 	}
 	find_free();
-	assert_int_equal(free_frames, FIRST_HOLE - 1);
+	assert_int_equal(free_page_count(), FIRST_HOLE - 1);
 	run_domain(1);
 	host_domain[1].max_pages = 1000;
 	for (n = 0; alloc_domain_frames(&host_domain[1], 0, 17, 0) < 32; n++)

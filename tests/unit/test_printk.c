@@ -19,6 +19,8 @@ void console_write(const char *text, size_t length)
 	console_length = length;
 }
 
+void log_record(const char *text, size_t length) { }
+
 static size_t hv_format(char *to, size_t size, const char *format, ...)
 {
 	va_list arguments;
