@@ -30,7 +30,7 @@
 #include "scrollback.h"
 
 #define TURN 512u
-#define TURN_COST 32u
+#define TURN_COST 128u
 #define RATE (256 * 1024ul)
 #define BURST (64 * 1024ul)
 #define DEAD_KEPT 8
