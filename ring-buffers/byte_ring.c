@@ -33,7 +33,7 @@
  *
  * Either the consumer sees 9 and stays awake, or the producer sees 7. Had it seen less than 7, the consumer
  * still had bytes to read and will look again after them, thus see 9. So an event is needed only when the other's
- * index is the one at which it would have slept before this call.
+ * index is the one at which it would have slept before this call. tests/models/byte_ring.pml checks this.
  */
 #include "../abi/errno.h"
 #include "byte_ring.h"
