@@ -117,8 +117,8 @@ static __attribute__((noinline)) long other_op(struct vcpu *v, const struct oper
 		result = o->perform(v, op);
 		if (o->writes && copy_to_guest(list, op, o->size))
 			return -EFAULT;
-		if (i % PREEMPT_EVERY == 0)
-			preempt_point();
+		if (i % PREEMPT_EVERY == 0 && batch_point())
+			break;
 	}
 	return result;
 }

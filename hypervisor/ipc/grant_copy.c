@@ -233,8 +233,8 @@ long grant_copy_list(struct domain *d, u64 list, u32 count)
 
 	while (count && !result) {
 		result = copy_run(d, &list, &count);
-		if (unlikely(count))
-			preempt_point();
+		if (unlikely(count) && batch_point())
+			break;
 	}
 	return result;
 }

@@ -146,8 +146,8 @@ long grant_map_list(struct domain *d, u64 list, u32 count)
 		user_access_end();
 		if (!--count)
 			return 0;
-		if (count % PREEMPT_EVERY == 0)
-			preempt_point();
+		if (count % PREEMPT_EVERY == 0 && batch_point())
+			return 0;
 	}
 fault:
 	user_access_end();
@@ -270,8 +270,8 @@ static inline __attribute__((always_inline)) long unmap_list(struct domain *d, u
 
 	while (count && !result) {
 		result = unmap_batch(d, &list, &count, replace);
-		if (unlikely(count))
-			preempt_point();
+		if (unlikely(count) && batch_point())
+			break;
 	}
 	return result;
 }

@@ -31,6 +31,7 @@
 #include <grant.h>
 #include <grant_pte.h>
 #include <hypercall.h>
+#include <sched.h>
 #include <string.h>
 #include <uaccess.h>
 
