@@ -135,8 +135,11 @@ struct request {
 /* Does the guest say that it obeys? Linux and pvkernel write "1" when they watch control/shutdown. */
 static bool obeys(u16 domid, const char *feature)
 {
+	struct xen_domctl_getdomaininfo info;
 	char path[64], value[8];
 
+	if (!domains_info(domid, &info) || (info.flags & XEN_DOMINF_shutdown))
+		return false;
 	snprintf(path, sizeof(path), "/local/domain/%u/control/%s", domid, feature);
 	return xs_read(XS_NO_TX, path, value, sizeof(value)) > 0 && !strcmp(value, "1");
 }
