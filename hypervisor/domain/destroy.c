@@ -17,27 +17,35 @@ static struct domain *dead;	/* [domains_lock] by next_dead; DEAD, or GONE and wa
 
 /* --- giving back ---------------------------------------------------------------------------------------------- */
 
-/* Nobody raises events for it any more. */
-static void drop_areas(struct vcpu *v)
-{
-	mfn_t mfn = v->info_mfn;
-
-	v->runstate_area = v->time_area = 0;
-	if (mfn == INVALID_MFN)
-		return;
-	WRITE_ONCE(v->info, &v->domain->shared_info->vcpu_info[v->id]);
-	domain_wait_for_readers();
-	v->info_mfn = INVALID_MFN;
-	put_frame_type(mfn);
-}
-
 static void drop_vcpus(struct domain *d)
 {
 	for (int i = 0; i < d->vcpu_count; i++) {
-		drop_areas(d->vcpu[i]);
-		vcpu_drop_tables(d->vcpu[i]);
+		struct vcpu *v = d->vcpu[i];
+
+		v->runstate_area = v->time_area = 0;
+		vcpu_drop_tables(v);
 		preempt_point();
 	}
+}
+
+/* Nobody raises events for it any more; but who did may be about to write to these pages. */
+static void drop_shared_pages(struct domain *d)
+{
+	struct shared_info *shared = d->shared_info;
+
+	for (int i = 0; i < d->vcpu_count; i++)
+		WRITE_ONCE(d->vcpu[i]->info, &no_vcpu_info);
+	WRITE_ONCE(d->shared_info, NULL);
+	domain_wait_for_readers();
+	for (int i = 0; i < d->vcpu_count; i++) {
+		mfn_t mfn = d->vcpu[i]->info_mfn;
+
+		d->vcpu[i]->info_mfn = INVALID_MFN;
+		if (mfn != INVALID_MFN)
+			put_frame_type(mfn);
+	}
+	d->lent_for_grants = d->lent_pages - 1;
+	unshare_frame(d, shared);
 }
 
 static void give_back(struct domain *d)
@@ -53,6 +61,7 @@ static void give_back(struct domain *d)
 		put_frame_type(eoi);
 	mmu_teardown(d);
 	grant_destroy(d);
+	drop_shared_pages(d);
 }
 
 /* --- vanishing -------------------------------------------------------------------------------------------------- */
@@ -74,15 +83,18 @@ void domain_wait_for_readers(void)
 			wait_for(cpus[i]);
 }
 
-/* From where nothing is held that others need. The frame's page_lock and the grant table's: who let go last has let go of them, too. */
+/*
+ * Frames or claims of grants of a dead one, and whoever works on it; later only the pages of its grant table. The frame's page_lock and
+ * the grant table's: who let go last has let go of them, too.
+ */
 static bool is_kept(struct domain *d)
 {
-	u64 n;
+	bool gone = d->dying == DOMAIN_GONE, kept;
 
 	spin_lock(&d->page_lock);
-	n = d->dying == DOMAIN_GONE ? d->lent_pages : d->pages;
+	kept = gone ? d->lent_pages : d->pages || d->lent_pages > d->lent_for_grants;
 	spin_unlock(&d->page_lock);
-	return n || (d->dying == DOMAIN_DEAD && (d->references || grant_is_claimed(d)));
+	return kept || (!gone && (d->references || grant_is_claimed(d)));
 }
 
 /* Takes one that nothing keeps from the list; one that was dead is gone now. */
@@ -147,7 +159,7 @@ void domains_reap(void)
 	}
 }
 
-void domain_let_go(struct domain *d)
+slow_path void domain_let_go(void)
 {
 	struct vcpu *v = dom0->vcpu[0];
 

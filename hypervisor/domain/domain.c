@@ -73,7 +73,7 @@ void domain_put(struct domain *d)
 	last = !--d->references && d->dying >= DOMAIN_DEAD;
 	spin_unlock(&domains_lock);
 	if (last)
-		domain_let_go(d);
+		domain_let_go();
 }
 
 struct domain *domain_next(int id)
@@ -148,29 +148,33 @@ void *domain_table_remove(struct domain *d)
 /* --- making one --------------------------------------------------------------------------------------------- */
 
 /* Those that a paravirtual domain may have. */
-#define PV_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
+#define PV_FLAGS (XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
 #define MISC_FLAGS_KNOWN 1u	/* lenient about MSRs */
-#define HIGHEST_GRANT_VERSION 2
+#define EMULATION_FLAGS_KNOWN 0x7ffu
+#define MOST_GRANT_FRAMES 64
+#define MOST_MAPTRACK_FRAMES 1024
 
 static int config_check(const struct xen_domctl_createdomain *c)
 {
-	u32 version = c->grant_opts & XEN_DOMCTL_GRANT_version_mask;
-
 	if (c->flags & ~PV_FLAGS || c->iommu_opts || !c->max_vcpus || c->max_vcpus > MAX_VCPUS || c->vmtrace_size ||
-	    c->arch.misc_flags & ~MISC_FLAGS_KNOWN || c->cpupool_id)
+	    c->arch.misc_flags & ~MISC_FLAGS_KNOWN || c->arch.emulation_flags & ~EMULATION_FLAGS_KNOWN)
 		return -EINVAL;
-	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask || !version || version > HIGHEST_GRANT_VERSION || !c->max_grant_frames)
+	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask || !c->max_grant_frames || c->max_grant_frames > MOST_GRANT_FRAMES ||
+	    c->max_maptrack_frames > MOST_MAPTRACK_FRAMES)
 		return -EINVAL;
-	return c->arch.emulation_flags ? -EOPNOTSUPP : 0;
+	if (c->arch.emulation_flags)
+		return -EOPNOTSUPP;
+	return c->cpupool_id ? -ESRCH : 0;
 }
 
-static void configure(struct domain *d, const struct xen_domctl_createdomain *c)
+static int configure(struct domain *d, const struct xen_domctl_createdomain *c)
 {
 	d->max_vcpus = c->max_vcpus;
 	d->xenstore = c->flags & XEN_DOMCTL_CDF_xs_domain;
 	d->misc_flags = c->arch.misc_flags;
 	memcpy(d->handle, c->handle, sizeof(d->handle));
 	evtchn_set_limit(d, c->max_evtchn_port);
+	return grant_set_limits(d, c->max_grant_frames, c->max_maptrack_frames, c->grant_opts & XEN_DOMCTL_GRANT_version_mask);
 }
 
 /* What domain_free_parts() gives back. */
@@ -202,6 +206,8 @@ static void unmake(struct domain *d)
 {
 	void *bucket;
 
+	if (d->evtchn)
+		evtchn_destroy(d);
 	domain_free_parts(d);
 	spin_lock(&domains_lock);
 	bucket = domain_table_remove(d);
@@ -235,12 +241,10 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
 		free_page(d);
 		return NULL;
 	}
-	if (make_parts(d)) {
+	if (make_parts(d) || (config && (*error = configure(d, config)))) {
 		unmake(d);
 		return NULL;
 	}
-	if (config)
-		configure(d, config);
 	wallclock_update(d);
 	if (id == 0)
 		dom0 = d;
@@ -264,7 +268,9 @@ void domain_shutdown(struct domain *d, int reason)
 {
 	if (d->is_shut_down)
 		return;
-	log_info("Domain %d: %s", d->id, reasons[reason]);
+	if (d->privileged && reason > SHUTDOWN_MAX)
+		reason = SHUTDOWN_crash;
+	log_info("Domain %d: %s", d->id, reason <= SHUTDOWN_MAX ? reasons[reason] : "shut down for a reason of its own");
 	if (!d->privileged)
 		stop_vcpus(d, reason);
 	else if (reason == SHUTDOWN_poweroff)

@@ -21,7 +21,7 @@
 #include <uaccess.h>
 
 #define MAX_FRAME_TYPES 1024
-#define MOST_PAUSES 254
+#define MOST_PAUSES 255
 enum { TRIGGER_POWER = 3, TRIGGER_SLEEP = 4 };	/* of domains that are not paravirtual */
 
 BUILD_ASSERT(sizeof(struct xen_domctl) == 144);

@@ -46,10 +46,13 @@ void pvclock_update(struct vcpu *v)
 
 void wallclock_update(struct domain *d)
 {
-	struct shared_info *shared = d->shared_info;
-	u32 version = next_version(READ_ONCE(shared->wc_version));
 	u64 seconds = wallclock_at_boot + d->time_offset;
+	struct shared_info *shared = READ_ONCE(d->shared_info);
+	u32 version;
 
+	if (!shared)
+		return;		/* it is being destroyed */
+	version = next_version(READ_ONCE(shared->wc_version));
 	WRITE_ONCE(shared->wc_version, version - 1);
 	barrier();
 	shared->wc_sec = seconds;

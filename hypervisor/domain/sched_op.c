@@ -92,12 +92,12 @@ static long poll(struct vcpu *v, u64 arg)
 
 /* --- the end of a domain ----------------------------------------------------------------------------------------- */
 
-/* A reason that was fixed in advance is the one that counts; one that does not exist is a crash. */
+/* A reason that was fixed in advance is the one that counts. */
 static void shut_down(struct domain *d, u32 reason)
 {
 	if (d->shutdown_code_fixed)
 		reason = d->shutdown_reason;
-	domain_shutdown(d, reason <= SHUTDOWN_MAX ? reason : SHUTDOWN_crash);
+	domain_shutdown(d, reason);
 }
 
 static long remote_shutdown(struct vcpu *v, u64 arg)

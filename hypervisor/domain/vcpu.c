@@ -189,7 +189,7 @@ void vcpu_free(struct vcpu *v)
 
 /* --- the idle vCPU: what a CPU runs when there is nothing to run ---------------------------------------- */
 
-static struct vcpu_info idle_info;	/* never pending */
+struct vcpu_info no_vcpu_info;	/* never pending */
 
 struct vcpu *idle_vcpu_create(struct cpu *c)
 {
@@ -198,7 +198,7 @@ struct vcpu *idle_vcpu_create(struct cpu *c)
 	if (!v)
 		return NULL;
 	v->cpu = c;
-	v->info = &idle_info;
+	v->info = &no_vcpu_info;
 	v->runstate = RUN_RUNNING;
 	c->idle = c->running = v;
 	return v;

@@ -62,6 +62,7 @@ struct domain {
 	u32 page_list;		/* first owned frame, links in the frame table; 0: none */
 	u64 pages, max_pages;	/* owned now, allowed */
 	u32 lent_pages;		/* pages of the hypervisor's that it may map (share_frame_with()) */
+	u32 lent_for_grants;	/* of a dead one: those of them that its grant table has */
 	struct memory_region *memory_map;	/* XENMEM_set_memory_map's page; NULL: one region */
 	u32 memory_map_count;
 	u32 page_mutex_holder;	/* slot+1 of the vCPU that validates or changes tables; others wait */
@@ -123,7 +124,7 @@ int set_virq_handler(struct domain *d, u32 virq);	/* 0, -EINVAL */
 
 /* Gives back all that d holds; 0. -EINVAL: the caller's own. Preemptible. */
 int domain_destroy(struct domain *d);
-void domain_let_go(struct domain *d);	/* something that may have kept a dead one is gone; from any context */
+slow_path void domain_let_go(void);	/* something that may have kept a dead one is gone; from any context */
 void domains_reap(void);		/* WORK_REAP: those that nothing keeps any more vanish */
 
 /* Those that exist. */

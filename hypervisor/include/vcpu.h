@@ -162,6 +162,7 @@ void vcpu_offline(struct vcpu *v);	/* goes down on its way back to the guest */
 /* --- domain/vcpu.c ------------------------------------------------------------------------------ */
 
 struct vcpu *vcpu_create(struct domain *d, int id);	/* NULL: no memory */
+extern struct vcpu_info no_vcpu_info;	/* of those who have none */
 void vcpu_restart(struct vcpu *v);	/* whatever it was doing, it begins anew with v->regs; it does not run, and holds nothing */
 void vcpu_free(struct vcpu *v);		/* retired; what it held of its domain's has been given up */
 

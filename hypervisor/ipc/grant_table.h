@@ -198,6 +198,8 @@ out:
 
 static inline __attribute__((always_inline)) void release(struct grant_table *t, const struct claim *c, bool readonly)
 {
+	bool ended;
+
 	spin_lock(&t->lock);
 	t->claims--;
 	c->what->claims -= readonly ? A_READ : A_WRITE;
@@ -205,7 +207,10 @@ static inline __attribute__((always_inline)) void release(struct grant_table *t,
 		__atomic_and_fetch(c->status, ~IN_USE, __ATOMIC_SEQ_CST);
 	else if (c->what->claims < A_WRITE)
 		__atomic_and_fetch(c->status, ~GTF_writing, __ATOMIC_SEQ_CST);
+	ended = t->ended;
 	spin_unlock(&t->lock);
+	if (unlikely(ended))
+		domain_let_go();
 }
 
 /* The version stays as long as there is a claim, so this needs no lock. */

@@ -315,14 +315,14 @@ void frame_freed(mfn_t mfn)
 		list_remove(&d->page_list, f);
 		d->pages--;
 	}
-	last = unlikely(d->dying >= DOMAIN_DEAD) && !(d->dying == DOMAIN_GONE ? d->lent_pages : d->pages);
+	last = unlikely(d->dying >= DOMAIN_DEAD) && (f->flags & FRAME_SHARED || !d->pages);
 	spin_unlock(&d->page_lock);
 	m2p_set(mfn, INVALID_PFN);
 	f->count_owner = 0;
 	f->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
 	block_free(mfn, 0);
 	if (last)
-		domain_let_go(d);
+		domain_let_go();
 }
 
 /* The same for pages that were mapped where only the hypervisor reaches. */

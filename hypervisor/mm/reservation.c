@@ -13,6 +13,7 @@
 #include <frames.h>
 #include <hypercall.h>
 #include <sched.h>
+#include <string.h>
 #include <uaccess.h>
 
 #define MAX_ORDER_PRIVILEGED 18
@@ -274,8 +275,10 @@ static long exchange(struct vcpu *v, u64 arg)
 
 static long figure(const struct domain *d, u32 op)
 {
+	const struct shared_info *shared = READ_ONCE(d->shared_info);	/* NULL: it is being destroyed */
+
 	if (op == XENMEM_maximum_gpfn)
-		return max(READ_ONCE(d->shared_info->arch.max_pfn), 1ul) - 1;
+		return shared ? (long)max(READ_ONCE(shared->arch.max_pfn), 1ul) - 1 : 0;
 	return op == XENMEM_current_reservation ? d->pages : min(d->max_pages, (u64)0xffffffff);
 }
 
@@ -304,8 +307,7 @@ static int put_map_entry(u64 buffer, u64 index, u64 start, u64 size, u32 type)
 }
 
 /*
- * An ordinary domain sees what its builder has set, or one region from 0 to its maximum; domain 0 has no map of its own. The map is
- * set once at most, so it stays as it is while it is read.
+ * An ordinary domain sees what its builder has set, or one region from 0 to its maximum; domain 0 has no map of its own.
  */
 static long memory_map(struct vcpu *v, u64 arg)
 {
@@ -318,7 +320,7 @@ static long memory_map(struct vcpu *v, u64 arg)
 		return -EFAULT;
 	if (d->privileged)
 		return -ENOSYS;
-	if (d->memory_map) {
+	if (READ_ONCE(d->memory_map_count)) {
 		entry = d->memory_map;
 		n = d->memory_map_count;
 	}
@@ -329,24 +331,27 @@ static long memory_map(struct vcpu *v, u64 arg)
 	return put_guest_u32(n, arg);
 }
 
-/* Before the domain runs, once. */
+/* The page stays the domain's until its end; whoever reads while it changes sees some of either. */
 static int keep_memory_map(struct domain *d, const struct xen_memory_map *map)
 {
-	struct memory_region *page;
+	struct memory_region *page = alloc_page(), *none = NULL;
+	int rc = 0;
 
 	BUILD_ASSERT(MAX_MAP_ENTRIES * sizeof(struct memory_region) <= PAGE_SIZE);
-	if (!map->nr_entries || map->nr_entries > MAX_MAP_ENTRIES || d->memory_map || d->dying)
-		return -EINVAL;
-	page = alloc_page();
 	if (!page)
 		return -ENOMEM;
 	if (copy_from_guest(page, map->buffer, map->nr_entries * sizeof(*page))) {
-		free_page(page);
-		return -EFAULT;
+		rc = -EFAULT;
+	} else if (__atomic_compare_exchange_n(&d->memory_map, &none, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		page = NULL;
+	} else {
+		memcpy(none, page, PAGE_SIZE);
 	}
-	d->memory_map_count = map->nr_entries;
-	__atomic_store_n(&d->memory_map, page, __ATOMIC_RELEASE);
-	return 0;
+	if (!rc)
+		WRITE_ONCE(d->memory_map_count, map->nr_entries);
+	if (page)
+		free_page(page);
+	return rc;
 }
 
 static long set_memory_map(struct vcpu *v, u64 arg)

@@ -388,11 +388,11 @@ void domain_put(struct domain *d)
 	d->references--;
 }
 
-static int let_go[DOMAINS];	/* how often nothing of a dead domain was left */
+static int let_go;	/* how often something that may have kept a dead domain went */
 
-void domain_let_go(struct domain *d)
+slow_path void domain_let_go(void)
 {
-	let_go[d->id]++;
+	let_go++;
 }
 
 u64 *hv_l1e(u64 va)
