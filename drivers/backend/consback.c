@@ -268,7 +268,9 @@ int consback_start(u16 domid, const char *name, void *ring_page, u32 port)
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct console){ .domid = domid, .live = true, .due = true, .port = port, .tokens = BURST, .filled_at = now() };
+	*c = (struct console){
+		.domid = domid, .live = true, .due = true, .port = port, .tokens = BURST, .filled_at = now(),
+	};
 	c->scroll.bytes = vmalloc(SCROLLBACK_SIZE);
 	if (!c->scroll.bytes) {
 		kfree(c);
@@ -472,24 +474,17 @@ static int print_tail(const char *name)
 	static char buf[4096];
 	int n = consback_read(name, buf, sizeof(buf));
 
-	if (n >= 0)
-		console_write(buf, n);
-	return n < 0 ? n : 0;
-}
-
-static int say(int err, const char *name)
-{
-	if (err == -ENOENT)
+	if (n < 0) {
 		printf("%s: no such guest\n", name);
-	if (err == -ETIMEDOUT)
-		printf("%s: no answer\n", name);
-	return err;
+		return 1;
+	}
+	console_write(buf, n);
+	return 0;
 }
 
 static int cmd_consoles(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
-	u64 ms = 5000;
 
 	if (argc < 2)
 		return list_consoles();
@@ -498,10 +493,8 @@ static int cmd_consoles(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(what, "tail") && argc == 3)
-		return say(print_tail(argv[2]), argv[2]);
-	if (!strcmp(what, "ask") && (argc == 5 || (argc == 6 && parse_u64(argv[5], &ms))))
-		return say(consback_ask(argv[2], argv[3], argv[4], ms * NSEC_PER_MSEC), argv[2]);
-	printf("usage: consoles | consoles log on|off | consoles tail NAME | consoles ask NAME LINE ANSWER [MILLISECONDS]\n");
+		return print_tail(argv[2]);
+	printf("usage: consoles | consoles log on|off | consoles tail NAME\n");
 	return 1;
 }
-COMMAND(consoles, cmd_consoles, "lists guests' consoles; log on|off copies their lines here; tail NAME; ask NAME LINE ANSWER");
+COMMAND(consoles, cmd_consoles, "lists guests' consoles; log on|off copies their lines here; tail NAME: the last it printed");

@@ -61,12 +61,6 @@ static int say_line(const char *format, ...)
 	return n;
 }
 
-static bool parse_u64(const char *s, u64 *val)
-{
-	*val = strtoul(s, NULL, 0);
-	return true;
-}
-
 #include "../../ring-buffers/byte_ring.c"
 #include "../../drivers/backend/scrollback.c"
 #include "../../drivers/backend/consback.c"
