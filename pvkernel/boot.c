@@ -16,12 +16,22 @@
 struct boot_info boot;
 struct shared_info *shared_info;
 struct vcpu_info *vcpu_info;
+u64 pte_nx;
 
 /* Only the mapping of this page of the image is used: the hypervisor's page goes there. */
 static char shared_info_window[PAGE_SIZE] __attribute__((aligned(4096)));
 
 void pv_start(const struct start_info *si, u64 stack) __attribute__((noreturn));
 void native_start(u64 magic, u64 info) __attribute__((noreturn));
+
+/* CPUID as the processor says it: a hypervisor cannot hide NX, for its bit is judged by the processor. */
+static void find_nx(void)
+{
+	u32 a = 0x80000001, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	pte_nx = d & 1u << 20 ? PTE_NX : 0;
+}
 
 static void add_free(u64 first, u64 end)
 {
@@ -74,6 +84,7 @@ static void find_pv_memory(u64 stack)
 void pv_start(const struct start_info *si, u64 stack)
 {
 	boot.entry_tsc = rdtsc();
+	find_nx();
 	boot.start_info = si;
 	boot.initial_domain = si->flags & SIF_INITDOMAIN;
 	memcpy(boot.cmdline, si->cmd_line, sizeof(boot.cmdline) - 1);
@@ -144,6 +155,7 @@ void native_start(u64 magic, u64 info)
 	const struct multiboot_info *mbi = low_memory(info);
 
 	boot.entry_tsc = rdtsc();
+	find_nx();
 	boot.native = true;
 	cpu = &ops_native;
 	uart_init();

@@ -87,9 +87,17 @@ native_entry:				/* eax = loader's magic, ebx = multiboot information */
 	mov %eax, %cr4
 	mov $PHYS(native_l4), %eax
 	mov %eax, %cr3
-	mov $0xc0000080, %ecx		/* EFER: long mode, no-execute, SYSCALL */
+	mov %ebx, %ebp
+	mov $0x80000001, %eax
+	cpuid
+	mov %ebp, %ebx
+	shr $20 - 11, %edx
+	and $0x800, %edx
+	mov %edx, %ebp			/* EFER.NXE if there is NX */
+	mov $0xc0000080, %ecx		/* EFER: long mode, SYSCALL */
 	rdmsr
-	or $0x901, %eax
+	or $0x101, %eax
+	or %ebp, %eax
 	wrmsr
 	mov %cr0, %eax
 	or $0x80010001, %eax		/* paging, write protection also in ring 0 */

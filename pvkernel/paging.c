@@ -206,7 +206,7 @@ static void protect_image(void)
 		if (va < image_rodata_end)
 			pte &= ~(u64)PTE_RW;
 		if (va >= image_text_end)
-			pte |= PTE_NX;
+			pte |= pte_nx;
 		if (HYPERVISOR_update_va_mapping((u64)va, pte, UVMF_INVLPG))
 			panic("cannot protect the page at %p", va);
 	}
@@ -226,7 +226,7 @@ static void protect_native_image(void)
 	}
 	native_l2[0] = make_pte(virt_to_pfn(native_l1), PROT_TABLE);
 	for (unsigned int i = 1; i < PT_ENTRIES; i++)
-		native_l2[i] |= PTE_NX;
+		native_l2[i] |= pte_nx;
 	native_l4[0] = 0;
 	cpu->flush_tlb();
 }

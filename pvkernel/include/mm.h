@@ -34,8 +34,10 @@
 #define INVALID_MFN (~0ul)
 #define NO_PAGE 0ul			/* pfn 0 is never handed out */
 
+extern u64 pte_nx;			/* PTE_NX, or 0 where the processor lacks it */
+
 /* Flags of leaf entries. The hypervisor adds what ring 3 needs. */
-#define PROT_READ (PTE_PRESENT | PTE_ACCESSED | PTE_NX)
+#define PROT_READ (PTE_PRESENT | PTE_ACCESSED | pte_nx)
 #define PROT_WRITE (PROT_READ | PTE_RW | PTE_DIRTY)
 #define PROT_EXEC (PTE_PRESENT | PTE_ACCESSED)
 #define PROT_DEVICE (PROT_WRITE | PTE_PCD | PTE_PWT)
