@@ -131,7 +131,8 @@ static int do_read(struct request *r)
 		err = view_get(&r->view, path, ACCESS_READ, &n);
 	if (err)
 		return err;
-	memcpy(r->reply, n->value, n->length);
+	if (n->length)
+		memcpy(r->reply, n->value, n->length);
 	return n->length;
 }
 

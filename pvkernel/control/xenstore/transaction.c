@@ -146,7 +146,7 @@ static int step_with_shadow(struct transaction *tx, struct place *p, const char 
 }
 
 /* path, and in *above the last place before it that can be seen. */
-static struct place find(const struct view *v, const char *path, struct place *above)
+static struct place place_find(const struct view *v, const char *path, struct place *above)
 {
 	struct place p = place_of_root(path, v->tx);
 	const char *name;
@@ -206,7 +206,7 @@ static int look(struct transaction *tx, const char *path, u8 what)
 
 int view_get(struct view *v, const char *path, u32 access, const struct node **n)
 {
-	struct place above, p = find(v, path, &above);
+	struct place above, p = place_find(v, path, &above);
 	const struct node *judge = visible(&p) ? visible(&p) : visible(&above);
 	int err;
 
@@ -291,7 +291,7 @@ int view_directory(struct view *v, const char *path, u32 offset, char *names, u3
 		err = look(v->tx, path, SEEN_CHILDREN);
 	if (err)
 		return err;
-	p = find(v, path, &above);
+	p = place_find(v, path, &above);
 	list_children(&p, &l);
 	*more = l.more;
 	*generation = MAX(p.base ? p.base->children_generation : 0, v->tx ? v->tx->changes : 0);
@@ -455,7 +455,7 @@ int tx_commit(struct transaction *tx)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static int charge(struct transaction *tx, int bytes)
+static int tx_charge(struct transaction *tx, int bytes)
 {
 	int err = bytes > 0 ? client_charge(tx->client, bytes) : 0;
 
@@ -470,7 +470,7 @@ static void drop_own(struct transaction *tx, struct shadow *s)
 {
 	if (!s->own)
 		return;
-	charge(tx, -(int)node_bytes(s->own));
+	tx_charge(tx, -(int)node_bytes(s->own));
 	node_free(s->own);
 	s->own = NULL;
 }
@@ -478,23 +478,23 @@ static void drop_own(struct transaction *tx, struct shadow *s)
 static int set_value(struct transaction *tx, struct node *own, const void *value, u32 length)
 {
 	int more = (int)length - (int)own->length;
-	int err = more > 0 ? charge(tx, more) : 0;
+	int err = more > 0 ? tx_charge(tx, more) : 0;
 
 	if (err)
 		return err;
 	if (!node_set_value(own, value, length)) {
 		if (more > 0)
-			charge(tx, -more);
+			tx_charge(tx, -more);
 		return -ENOMEM;
 	}
-	return more < 0 ? charge(tx, more) : 0;
+	return more < 0 ? tx_charge(tx, more) : 0;
 }
 
 /* From here on the shadow is OWN, with an empty value. */
 static int give_own(struct transaction *tx, struct shadow *s, const struct xs_perms *perms)
 {
 	struct node *n = node_new(s->name, s->name_length);
-	int err = n ? charge(tx, node_bytes(n)) : -ENOMEM;
+	int err = n ? tx_charge(tx, node_bytes(n)) : -ENOMEM;
 
 	if (err) {
 		node_free(n);
@@ -564,7 +564,7 @@ static bool too_big(const struct client *c, u32 nr_perms, u32 length)
 	return client_limited(c) && 24 + 8 * nr_perms + length >= QUOTA_NODE_BYTES;
 }
 
-static int do_write(struct view *v, const char *path, const void *value, u32 length)
+static int change_write(struct view *v, const char *path, const void *value, u32 length)
 {
 	const struct node *n;
 	struct node *own = NULL;
@@ -582,7 +582,7 @@ static int do_write(struct view *v, const char *path, const void *value, u32 len
 	return err;
 }
 
-static int do_mkdir(struct view *v, const char *path)
+static int change_mkdir(struct view *v, const char *path)
 {
 	const struct node *n;
 	struct node *own;
@@ -602,7 +602,7 @@ static int rm_missing(struct view *v, const char *path)
 	return view_get(v, parent, 0, &n);
 }
 
-static int do_rm(struct view *v, const char *path)
+static int change_rm(struct view *v, const char *path)
 {
 	const struct node *n;
 	struct place p;
@@ -619,7 +619,7 @@ static int do_rm(struct view *v, const char *path)
 	return err;
 }
 
-static int do_set_perms(struct view *v, const char *path, const struct xs_perms *perms)
+static int change_set_perms(struct view *v, const char *path, const struct xs_perms *perms)
 {
 	const struct node *n;
 	struct node *own;
@@ -662,7 +662,7 @@ int view_write(struct view *v, const char *path, const void *value, u32 length)
 	struct view inner;
 	int err = begin(v, &inner);
 
-	return err ? err : finish(v, &inner, do_write(&inner, path, value, length));
+	return err ? err : finish(v, &inner, change_write(&inner, path, value, length));
 }
 
 int view_mkdir(struct view *v, const char *path)
@@ -670,7 +670,7 @@ int view_mkdir(struct view *v, const char *path)
 	struct view inner;
 	int err = begin(v, &inner);
 
-	return err ? err : finish(v, &inner, do_mkdir(&inner, path));
+	return err ? err : finish(v, &inner, change_mkdir(&inner, path));
 }
 
 int view_rm(struct view *v, const char *path)
@@ -678,7 +678,7 @@ int view_rm(struct view *v, const char *path)
 	struct view inner;
 	int err = begin(v, &inner);
 
-	return err ? err : finish(v, &inner, do_rm(&inner, path));
+	return err ? err : finish(v, &inner, change_rm(&inner, path));
 }
 
 int view_set_perms(struct view *v, const char *path, const struct xs_perms *perms)
@@ -686,7 +686,7 @@ int view_set_perms(struct view *v, const char *path, const struct xs_perms *perm
 	struct view inner;
 	int err = begin(v, &inner);
 
-	return err ? err : finish(v, &inner, do_set_perms(&inner, path, perms));
+	return err ? err : finish(v, &inner, change_set_perms(&inner, path, perms));
 }
 
 int special_set_perms(struct client *c, const char *path, const struct xs_perms *perms)

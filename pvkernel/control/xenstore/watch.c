@@ -219,7 +219,7 @@ static void put_in_point(struct point *p, struct watch *w)
 
 	list_for_each(at, &p->watches) {
 		if (list_entry(at, struct watch, in_point)->client == w->client)
-			before = at;
+			before = at->next;
 	}
 	list_insert_before(before, &w->in_point);
 	w->point = p;
