@@ -42,6 +42,7 @@ struct transaction {
 	u32 accessed;
 	u32 charged;			/* bytes, to the client */
 	bool failed;			/* a change here was left half done for want of memory or quota */
+	bool stale;			/* it has seen two states of one place */
 	u64 changes;			/* generation of the last one here */
 	struct shadow *root;		/* of "/"; the special paths are no part of transactions */
 };
@@ -145,18 +146,21 @@ static int step_with_shadow(struct transaction *tx, struct place *p, const char 
 	return p->shadow ? 0 : shadow_new(tx, parent, name, length, &p->shadow);
 }
 
-/* path, and in *above the last place before it that can be seen. */
-static struct place place_find(const struct view *v, const char *path, struct place *above)
+/* path, and in *above the last place before it that can be seen, whose path is the first *length bytes. */
+static struct place place_find(const struct view *v, const char *path, struct place *above, u32 *length)
 {
 	struct place p = place_of_root(path, v->tx);
-	const char *name;
-	u32 length;
+	const char *name, *rest = path;
+	u32 n;
 
 	*above = p;
-	while (*path == '/' && (name = path_name(&path, &length))) {
-		if (visible(&p))
-			*above = p;
-		step(&p, name, length);
+	*length = 1;
+	while (*path == '/' && (name = path_name(&rest, &n))) {
+		step(&p, name, n);
+		if (!*rest || !visible(&p))
+			continue;
+		*above = p;
+		*length = rest - path;
 	}
 	return p;
 }
@@ -173,22 +177,28 @@ static int find_with_shadow(struct transaction *tx, const char *path, struct pla
 	return err;
 }
 
-/* The transaction depends on what is at this place now, unless that is its own work. */
+/*
+ * The transaction depends on what is at this place now, unless that is its own work. A place that is not what it was
+ * at the first look has changed for good, even if it changes back: absence has no generation.
+ */
 static int see(struct transaction *tx, struct place *p, u8 what)
 {
+	u64 self = p->base ? p->base->generation : 0, children = p->base ? p->base->children_generation : 0;
 	struct shadow *s = p->shadow;
 
 	if (p->hidden || s->detached)
 		return 0;
 	if (s->state != THROUGH)
 		what &= ~SEEN_SELF;
+	if ((what & s->seen & SEEN_SELF && s->seen_self != self) || (what & s->seen & SEEN_CHILDREN && s->seen_children != children))
+		tx->stale = true;
 	what &= ~s->seen;
 	if (what && !s->seen && client_limited(tx->client) && tx->accessed++ >= QUOTA_ACCESSED)
 		return -ENOSPC;
 	if (what & SEEN_SELF)
-		s->seen_self = p->base ? p->base->generation : 0;
+		s->seen_self = self;
 	if (what & SEEN_CHILDREN)
-		s->seen_children = p->base ? p->base->children_generation : 0;
+		s->seen_children = children;
 	s->seen |= what;
 	return 0;
 }
@@ -204,19 +214,48 @@ static int look(struct transaction *tx, const char *path, u8 what)
 	return err ? err : see(tx, &p, what);
 }
 
+static int look_at_start(struct view *v, const char *path, u32 length)
+{
+	static path_t start;
+
+	memcpy(start, path, length);
+	start[length] = 0;
+	return look(v->tx, start, SEEN_SELF);
+}
+
+/*
+ * What an answer about path depends on. If nothing is there: on the nearest place above that is, which is asked instead,
+ * and on the absence of the first name behind it.
+ */
+static int look_at_all(struct view *v, const char *path, bool there, u32 above_length)
+{
+	const char *rest = path + (above_length > 1 ? above_length : 0);
+	u32 length;
+	int err;
+
+	if (there || !v->tx || !v->tx->id || path[0] != '/')
+		return look(v->tx, path, SEEN_SELF);
+	path_name(&rest, &length);
+	err = look_at_start(v, path, above_length);
+	return err ? err : look_at_start(v, path, rest - path);
+}
+
 int view_get(struct view *v, const char *path, u32 access, const struct node **n)
 {
-	struct place above, p = place_find(v, path, &above);
+	u32 above_length;
+	struct place above, p = place_find(v, path, &above, &above_length);
 	const struct node *judge = visible(&p) ? visible(&p) : visible(&above);
 	int err;
 
 	*n = visible(&p);
 	if (!judge)
 		return -ENOENT;
+	err = look_at_all(v, path, *n, above_length);
+	if (err)
+		return err;
 	if ((perms_access(&judge->perms, v->client) & access) != access)
 		return -EACCES;
-	err = look(v->tx, path, SEEN_SELF);
-	return err ? err : *n ? 0 : -ENOENT;
+	return *n ? 0 : -ENOENT;
 }
 
 /* --- names of children ------------------------------------------------------------------------ */
@@ -285,13 +324,14 @@ int view_directory(struct view *v, const char *path, u32 offset, char *names, u3
 	struct listing l = { .out = names, .size = size, .skip = offset };
 	const struct node *n;
 	struct place p, above;
+	u32 above_length;
 	int err = view_get(v, path, ACCESS_READ, &n);
 
 	if (!err)
 		err = look(v->tx, path, SEEN_CHILDREN);
 	if (err)
 		return err;
-	p = place_find(v, path, &above);
+	p = place_find(v, path, &above, &above_length);
 	list_children(&p, &l);
 	*more = l.more;
 	*generation = MAX(p.base ? p.base->children_generation : 0, v->tx ? v->tx->changes : 0);
@@ -401,8 +441,8 @@ static int check(struct transaction *tx)
 	u16 domid = tx->client->domid;
 	int added = 0;
 
-	if (tx->failed)
-		return -ENOSPC;
+	if (tx->failed || tx->stale)
+		return tx->failed ? -ENOSPC : -EAGAIN;
 	for (struct shadow *s = tx->root; s; s = shadow_next(tx->root, s, true)) {
 		s->base = base_of(s);
 		s->hidden = s->parent && (s->parent->hidden || s->parent->detached);
