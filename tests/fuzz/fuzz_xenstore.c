@@ -121,7 +121,7 @@ static void act(struct input *in)
 	}
 }
 
-static void begin(void)
+static void fuzz_begin(void)
 {
 	static bool once;
 	struct client zero;
@@ -145,7 +145,7 @@ static void begin(void)
 	honest_request = 0;
 }
 
-static void end(void)
+static void fuzz_end(void)
 {
 	connection_fini(hostile);
 	connection_fini(honest);
@@ -167,7 +167,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct input in = { data, size };
 	struct account *a;
 
-	begin();
+	fuzz_begin();
 	a = account_of(1);
 	for (u32 i = 0; in.left; i++) {
 		act(&in);
@@ -180,7 +180,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		serve(hostile);
 	honest_turn();
 	CHECK(nodes_consistent());
-	end();
+	fuzz_end();
 	CHECK(!at_rest || memory_in_use <= at_rest + 4);
 	at_rest = memory_in_use;
 	return 0;
