@@ -8,9 +8,10 @@
  *
  *   | p2m list, its tables at INIT_P2M | start_info | xenstore | console | page tables | grant table | shared_info |
  *
- * The frame is unmapped before the root table is pinned, for a frame is a page table or writable, never both; then
- * the hypervisor checks every table as if the guest had written it. Nothing that the image says is believed
- * further than image.h promises: a bad image can give its own domain a bad start, and nothing else.
+ * New frames are zero (abi/memory.md), so only what is not zero is written. The frame is unmapped before the root table is
+ * pinned, for a frame is a page table or writable, never both; then the hypervisor checks every table as if the guest had
+ * written it. Nothing that the image says is believed further than image.h promises: a bad image can give its own domain
+ * a bad start, and nothing else.
  */
 #include <abi/arch-x86_64.h>
 #include <abi/grant_table.h>
@@ -110,7 +111,7 @@ static int populate(struct builder *b)
 	return 0;
 }
 
-/* Copies bytes to a pseudo-physical address, or clears there: `from` is NULL. */
+/* Copies bytes to a pseudo-physical address. */
 static int fill(struct builder *b, u64 address, const u8 *from, u64 bytes)
 {
 	while (bytes) {
@@ -121,32 +122,25 @@ static int fill(struct builder *b, u64 address, const u8 *from, u64 bytes)
 
 		if (!at)
 			return refuse(b, -ENOMEM, "domain 0 cannot map %lu of its pages", pages);
-		if (from)
-			memcpy(at + offset, from, part);
-		else
-			memset(at + offset, 0, part);
+		memcpy(at + offset, from, part);
 		foreign_unmap(at);
-		from = from ? from + part : NULL;
+		from += part;
 		address += part;
 		bytes -= part;
 	}
 	return 0;
 }
 
-static int load_segment(struct builder *b, const struct segment *s)
-{
-	u64 address = s->va - b->image.virt_base;
-	int err = fill(b, address, b->image.file + s->offset, s->file_size);
-
-	return err ? err : fill(b, address + s->file_size, NULL, s->mem_size - s->file_size);
-}
-
 static int load_files(struct builder *b)
 {
+	const struct image *image = &b->image;
 	int err = 0;
 
-	for (int i = 0; i < b->image.segments && !err; i++)
-		err = load_segment(b, &b->image.segment[i]);
+	for (int i = 0; i < image->segments && !err; i++) {
+		const struct segment *s = &image->segment[i];
+
+		err = fill(b, s->va - image->virt_base, image->file + s->offset, s->file_size);
+	}
 	if (!err && b->request->ramdisk)
 		err = fill(b, b->place.initrd.pfn << PAGE_SHIFT, b->request->ramdisk, b->request->ramdisk_size);
 	return err;
@@ -210,7 +204,6 @@ static int map_frame(struct builder *b)
 	kfree(list);
 	if (!at)
 		return refuse(b, -ENOMEM, "domain 0 cannot map %lu of its pages", n);
-	memset(at, 0, pages << PAGE_SHIFT);
 	divide_frame(b, at);
 	return 0;
 }
