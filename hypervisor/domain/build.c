@@ -292,7 +292,7 @@ static void unpack(struct payload *p, const struct boot_module *kernel, void **b
 
 	image_identify(p, maddr_to_virt(kernel->start), kernel->end - kernel->start);
 	if (p->protocol && !p->gzip)
-		refuse("the kernel is a Linux bzImage (protocol %d.%d, %s payload): unpack it to an ELF file first",
+		refuse("the kernel is a Linux bzImage (protocol %d.%d, %s payload): unpack it first, by tools/unpack-kernel",
 		       p->protocol >> 8, p->protocol & 255, p->format ? p->format : "unknown");
 	if (p->format && !p->gzip)
 		refuse("the kernel is compressed with %s: give it as an ELF file or with gzip", p->format);
