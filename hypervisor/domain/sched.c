@@ -405,6 +405,7 @@ void vcpu_yield(struct vcpu *v)
 void vcpu_started(struct vcpu *v)
 {
 	switched();
+	vcpu_timers_start(v);
 }
 
 void idle_loop(void)

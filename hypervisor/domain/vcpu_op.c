@@ -52,7 +52,12 @@ void vcpu_timers_init(struct vcpu *v)
 	v->periodic.fire = periodic_fired;
 	v->poll.fire = poll_timed_out;
 	v->period = DEFAULT_PERIOD;
-	timer_set(&v->periodic, now_ns() + v->period);
+}
+
+void vcpu_timers_start(struct vcpu *v)
+{
+	if (v->period)
+		timer_set(&v->periodic, now_ns() + v->period);
 }
 
 static long set_periodic(struct vcpu *v, u64 arg)

@@ -22,6 +22,7 @@ void vcpu_write_time_area(struct vcpu *v);
 
 /* --- domain/vcpu_op.c ---------------------------------------------------------------------------------- */
 
-void vcpu_timers_init(struct vcpu *v);	/* a new vCPU's timers; the periodic one runs with 10 ms */
+void vcpu_timers_init(struct vcpu *v);	/* a new vCPU's timers; the periodic one has 10 ms */
+void vcpu_timers_start(struct vcpu *v);	/* it runs for the first time, and so does the periodic one */
 
 #endif

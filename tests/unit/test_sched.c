@@ -53,6 +53,7 @@ u64 now_ns(void) { return now; }
 void spin_wait(struct spinlock *l) { fail(); }
 void send_kick(struct cpu *c) { kicked[c->id] = true; }
 void runstate_change(struct vcpu *v, int state, u64 at) { v->runstate = state; }
+void vcpu_timers_start(struct vcpu *v) { }
 void entry_hypercall(void) { }
 void (*hypercall_entry)(void) = entry_hypercall;
 void entry_user_syscall(void) { }
