@@ -149,9 +149,10 @@ static int use_peer(u16 peer, u64 end)
 		n = peer_read(peer, KEY, text, sizeof(text));
 		if (n >= 0)
 			use_all(&u, peer, text);
-		else if (n == -ENOENT)
+		else if (n == -ENOENT || n == -EACCES)	/* not yet, or no more: such a peer may come again */
+			n = 0;
+		if (!n)
 			thread_sleep(PACE);
-		n = n == -ENOENT ? 0 : n;
 	}
 	if (u.copy_pfn != NO_PAGE)
 		page_free(u.copy_pfn);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `storm`: as many events and ports as the hypervisor lets us have, at full speed. What it sends to others are
- * events on channels that they share with us anyway: console and xenstore; and to ourselves, through a channel
- * whose both ends are ours.
+ * `storm`: as many events, ports or lines as we are let, at full speed. What it sends to others are events on
+ * channels that they share with us anyway: console and xenstore; and to ourselves, through a channel whose both
+ * ends are ours.
  */
 #include <abi/event_channel.h>
 
@@ -83,6 +83,16 @@ static int storm_ports(u64 end)
 	return !made;
 }
 
+static int storm_console(u64 end)
+{
+	u64 lines = 0;
+
+	while (now() < end)
+		printf("storm: line %lu of many, each of which somebody has to take from us\n", ++lines);
+	printf("storm: %lu lines\n", lines);
+	return 0;
+}
+
 static int cmd_storm(int argc, char **argv)
 {
 	u64 ms = 1000;
@@ -94,8 +104,10 @@ static int cmd_storm(int argc, char **argv)
 			return storm_events(end);
 		if (!strcmp(argv[1], "ports"))
 			return storm_ports(end);
+		if (!strcmp(argv[1], "console"))
+			return storm_console(end);
 	}
-	printf("usage: storm events|ports [MILLISECONDS]\n");
+	printf("usage: storm events|ports|console [MILLISECONDS]\n");
 	return 1;
 }
-COMMAND(storm, cmd_storm, "events|ports [MILLISECONDS]: as many as the hypervisor lets us have");
+COMMAND(storm, cmd_storm, "events|ports|console [MILLISECONDS]: as many as we are let");
