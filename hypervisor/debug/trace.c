@@ -141,6 +141,8 @@ static void record(u32 event, const u32 *words, int count)
 
 static void want_return(struct vcpu *v)
 {
+	for (int i = 0; i < TRACED_COUNTERS; i++)
+		v->traced_counters[i] = v->counters[i];
 	__atomic_or_fetch(&v->work, WORK_TRACE, __ATOMIC_RELAXED);
 }
 
@@ -188,16 +190,13 @@ void trace_vector(int vector, const u64 *pushed)
 	want_return(current);
 }
 
-/* Bit n: the counter EXIT_n has counted since the last return, so it says what was done with the exit. */
-static u32 exits_since(struct vcpu *v)
+/* Bit n: the counter EXIT_n has counted since the entry, so it says what was done with it. */
+static u32 exits_since_entry(const struct vcpu *v)
 {
 	u32 bits = 0;
 
-	for (int i = 0; i < TRACED_COUNTERS; i++) {
-		if (v->counters[i] != v->traced_counters[i])
-			bits |= 1u << i;
-		v->traced_counters[i] = v->counters[i];
-	}
+	for (int i = 0; i < TRACED_COUNTERS; i++)
+		bits |= (u32)(v->counters[i] != v->traced_counters[i]) << i;
 	return bits;
 }
 
@@ -205,7 +204,7 @@ void trace_return(struct vcpu *v)
 {
 	struct trace_buffer *b = &buffers[v->cpu->id];
 
-	RECORD(TRC_PARAVANE_RETURN, VCPU(v), exits_since(v), LONG(v->regs.rip));
+	RECORD(TRC_PARAVANE_RETURN, VCPU(v), exits_since_entry(v), LONG(v->regs.rip));
 	if (b->half_full) {
 		b->half_full = false;
 		send_guest_virq(dom0, VIRQ_TBUF);
@@ -290,7 +289,17 @@ static int enable(bool on)
 	return 0;
 }
 
-int trace_control(struct xen_sysctl_tbuf_op *op, u64 cpus)
+static int set_cpu_mask(const struct xen_sysctl_tbuf_op *op)
+{
+	u64 mask = 0;
+
+	if (copy_from_guest(&mask, op->cpu_mask.bitmap, min((op->cpu_mask.nr_bits + 7ul) / 8, sizeof(mask))))
+		return -EFAULT;
+	cpus_wanted = mask;
+	return 0;
+}
+
+int trace_control(struct xen_sysctl_tbuf_op *op)
 {
 	switch (op->cmd) {
 	case XEN_SYSCTL_TBUFOP_get_info:
@@ -299,8 +308,7 @@ int trace_control(struct xen_sysctl_tbuf_op *op, u64 cpus)
 		op->size = buffer_bytes ? info_bytes : 0;
 		return 0;
 	case XEN_SYSCTL_TBUFOP_set_cpu_mask:
-		cpus_wanted = cpus;
-		return 0;
+		return set_cpu_mask(op);
 	case XEN_SYSCTL_TBUFOP_set_evt_mask:
 		wanted = op->evt_mask;
 		if (trace_mask)

@@ -10,6 +10,7 @@
 #include <hypercall.h>
 #include <sched.h>
 #include <string.h>
+#include <trace.h>
 #include <uaccess.h>
 
 BUILD_ASSERT(sizeof(struct xen_sysctl) == 136);
@@ -115,6 +116,11 @@ static int getcpuinfo(struct xen_sysctl *op)
 	return 0;
 }
 
+static int tbuf_op(struct xen_sysctl *op)
+{
+	return trace_control(&op->u.tbuf_op);
+}
+
 static int sched_id(struct xen_sysctl *op)
 {
 	op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
@@ -197,6 +203,7 @@ static int getdomaininfolist(struct xen_sysctl *op)
 
 static int (*const operations[])(struct xen_sysctl *op) = {
 	[XEN_SYSCTL_readconsole] = readconsole,
+	[XEN_SYSCTL_tbuf_op] = tbuf_op,
 	[XEN_SYSCTL_physinfo] = physinfo,
 	[XEN_SYSCTL_sched_id] = sched_id,
 	[XEN_SYSCTL_getdomaininfolist] = getdomaininfolist,

@@ -27,7 +27,7 @@ __attribute__((no_caller_saved_registers, cold)) void trace_runstate_change(stru
 /* On this CPU: its entries become those that trace_mask asks for. */
 void trace_load_entries(void);
 
-/* sysctl's tbuf_op, copied in and to be copied out: 0; -EINVAL: not possible (now); -ENOMEM. */
-int trace_control(struct xen_sysctl_tbuf_op *op, u64 cpus_wanted);
+/* sysctl's tbuf_op, copied in and to be copied out: 0; -EINVAL: not possible (now); -ENOMEM; -EFAULT: the CPU mask. */
+int trace_control(struct xen_sysctl_tbuf_op *op);
 
 #endif

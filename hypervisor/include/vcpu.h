@@ -75,7 +75,7 @@ struct vcpu {
 	u8 trap_flags[256];	/* ABI: TI_* of trap_info.flags */
 
 	u64 counters[COUNTERS];	/* [o] */
-	u64 traced_counters[TRACED_COUNTERS];	/* [o] as they were at the last traced return */
+	u64 traced_counters[TRACED_COUNTERS];	/* [o] as they were at the last recorded entry */
 
 	u64 cr4;		/* the guest's view */
 	bool ts;		/* virtual CR0.TS */

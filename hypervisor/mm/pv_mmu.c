@@ -140,8 +140,11 @@ int get_foreign(struct domain *d, u16 id, domid_t *owner, struct domain **other)
 {
 	int rc = foreign_owner(d, id, owner);
 
-	*other = rc || *owner == OWNER_NONE ? NULL : domain_get(*owner);
-	return rc || *owner == OWNER_NONE || *other ? rc : -ESRCH;
+	*other = NULL;
+	if (rc || *owner == OWNER_NONE || *owner == OWNER_LENT)
+		return rc;
+	*other = domain_get(*owner);
+	return *other ? 0 : -ESRCH;
 }
 
 /* The table owner's, with a reference, if it is not d. */

@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's trace buffers (abi/trace.md): switched on and off, and written to the console for a tool on the host,
- * tools/trace, which reads the lines between the two marks. What is written is base64 of the records, CPU after CPU, each CPU's
- * after a TRC_TRACE_CPU_CHANGE record with its number and the bytes that follow.
+ * The hypervisor's trace buffers (abi/trace.md). While tracing, a thread moves records out of them whenever one is half full:
+ *
+ *     capture: TRC_TRACE_CPU_CHANGE { cpu, bytes } | bytes of that CPU's records | TRC_TRACE_CPU_CHANGE ...
+ *
+ * and `dump` writes that to the console as base64 between two marks, for tools/trace on the host.
  */
 #include <abi/trace.h>
 #include <abi/xen.h>
 
 #include "../include/cmdline.h"
 #include "../include/console.h"
+#include "../include/evtchn.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
 #include "../include/sched.h"
 #include "../include/shell.h"
 #include "../include/time.h"
+#include "../include/traps.h"
 #include "hypercontrol.h"
 
 #define MAX_TRACED_CPUS 64
-#define DEFAULT_PAGES 64	/* of each CPU's buffer */
+#define BUFFER_PAGES 64		/* of each CPU */
+#define DEFAULT_MIB 4
 #define LINE_BYTES 57		/* 76 characters */
 
 static struct t_info *info;
 static struct t_buf *buffers[MAX_TRACED_CPUS];
 static unsigned int cpus;
 static u32 bytes;		/* of each buffer, without its header */
+static u8 *capture;
+static u64 capture_size, captured;
+static bool tracing;
+static struct thread *collector;
+static struct wait_queue half_full = WAIT_QUEUE_INIT(half_full);
 
 /* --- control -------------------------------------------------------------------------------- */
 
@@ -87,16 +97,85 @@ static bool attach(u32 pages)
 	return true;
 }
 
-/* What was not read before is forgotten. */
-static int start(u32 pages)
+/* --- collecting ----------------------------------------------------------------------------- */
+
+static void put(const void *p, u64 count)
 {
-	if (!attach(pages)) {
-		printf("trace: the hypervisor gives no trace buffers of %u pages\n", pages);
+	memcpy(capture + captured, p, count);
+	captured += count;
+}
+
+/* Moves what waits in a CPU's buffer, unless it is nonsense or the capture is full: then the hypervisor counts what it loses. */
+static void collect_cpu(unsigned int cpu)
+{
+	struct t_buf *b = buffers[cpu];
+	u32 cons = b->cons, prod = __atomic_load_n(&b->prod, __ATOMIC_ACQUIRE);
+	u32 count = prod >= cons ? prod - cons : prod + 2 * bytes - cons;
+	u32 header[3] = { TRC_TRACE_CPU_CHANGE | 2u << TRACE_EXTRA_SHIFT, cpu, count };
+	u32 at = cons % bytes, first = MIN(count, bytes - at);
+
+	if (!count || count > bytes || captured + sizeof(header) + count > capture_size)
+		return;
+	put(header, sizeof(header));
+	put((const u8 *)(b + 1) + at, first);
+	put(b + 1, count - first);
+	__atomic_store_n(&b->cons, prod, __ATOMIC_RELEASE);
+}
+
+static void collect(void)
+{
+	for (unsigned int i = 0; i < cpus; i++)
+		collect_cpu(i);
+}
+
+static void collector_thread(void *unused)
+{
+	bool irq = irq_save();
+
+	while (tracing) {
+		wait_on(&half_full);
+		collect();
+	}
+	irq_restore(irq);
+}
+
+static void wake_collector(void *unused)
+{
+	wake_up(&half_full);
+}
+
+static bool prepare(u64 mib)
+{
+	static int port;
+
+	if (!attach(BUFFER_PAGES))
+		return false;
+	if (port <= 0)
+		port = evtchn_bind_virq(VIRQ_TBUF, wake_collector, NULL);
+	if (capture)
+		vfree(capture);
+	captured = 0;
+	capture_size = mib << 20;
+	capture = vmalloc(capture_size);
+	return capture && port > 0;
+}
+
+/* What was not collected before is forgotten. */
+static int start(u64 mib)
+{
+	if (tracing) {
+		printf("trace: it is on\n");
+		return 1;
+	}
+	if (!prepare(mib)) {
+		printf("trace: no buffers of the hypervisor's, or no %lu MiB for what they collect\n", mib);
 		return 1;
 	}
 	for (unsigned int i = 0; i < cpus; i++)
 		buffers[i]->cons = buffers[i]->prod;
-	if (tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask, NULL, TRC_ALL) || tbuf(XEN_SYSCTL_TBUFOP_enable, NULL, 0)) {
+	tracing = true;
+	collector = thread_create("trace", collector_thread, NULL);
+	if (!collector || tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask, NULL, TRC_ALL) || tbuf(XEN_SYSCTL_TBUFOP_enable, NULL, 0)) {
 		printf("trace: the hypervisor does not trace\n");
 		return 1;
 	}
@@ -105,7 +184,17 @@ static int start(u32 pages)
 
 static int stop(void)
 {
-	return tbuf(XEN_SYSCTL_TBUFOP_disable, NULL, 0) != 0;
+	if (!tracing) {
+		printf("trace: it is not on\n");
+		return 1;
+	}
+	tbuf(XEN_SYSCTL_TBUFOP_disable, NULL, 0);
+	tracing = false;
+	wake_up(&half_full);
+	if (collector)
+		thread_join(collector);
+	collect();
+	return 0;
 }
 
 /* --- output ------------------------------------------------------------------------------------ */
@@ -131,7 +220,7 @@ static void flush_line(void)
 	in_line = 0;
 }
 
-static void put_bytes(const u8 *p, u32 count)
+static void put_bytes(const u8 *p, u64 count)
 {
 	while (count--) {
 		line[in_line++] = *p++;
@@ -140,42 +229,16 @@ static void put_bytes(const u8 *p, u32 count)
 	}
 }
 
-/* How many bytes wait in a buffer: never more than it has. */
-static u32 waiting(const struct t_buf *b, u32 cons, u32 prod)
-{
-	u32 count = prod >= cons ? prod - cons : prod + 2 * bytes - cons;
-
-	return count <= bytes ? count : 0;
-}
-
-static u32 dump_cpu(unsigned int cpu)
-{
-	struct t_buf *b = buffers[cpu];
-	u32 cons = b->cons, prod = __atomic_load_n(&b->prod, __ATOMIC_ACQUIRE), count = waiting(b, cons, prod);
-	u32 header[3] = { TRC_TRACE_CPU_CHANGE | 2u << TRACE_EXTRA_SHIFT, cpu, count };
-	const u8 *data = (const u8 *)(b + 1);
-	u32 at = cons % bytes, first = MIN(count, bytes - at);
-
-	put_bytes((const u8 *)header, sizeof(header));
-	put_bytes(data + at, first);
-	put_bytes(data, count - first);
-	__atomic_store_n(&b->cons, prod, __ATOMIC_RELEASE);
-	return count;
-}
-
 static int dump(void)
 {
-	u32 total = 0;
-
-	if (!info) {
+	if (!captured) {
 		printf("trace: nothing was traced\n");
 		return 1;
 	}
 	printf("-----BEGIN TRACE-----\n");
-	for (unsigned int i = 0; i < cpus; i++)
-		total += dump_cpu(i);
+	put_bytes(capture, captured);
 	flush_line();
-	printf("-----END TRACE-----\ntrace: %u bytes of %u CPUs\n", total, cpus);
+	printf("-----END TRACE-----\ntrace: %lu bytes of %u CPUs\n", captured, cpus);
 	return 0;
 }
 
@@ -188,14 +251,14 @@ static int cmd_trace(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "dump"))
 		return dump();
 	if (argc >= 2 && argc <= 3 && !strcmp(argv[1], "start") && (argc == 2 || parse_u64(argv[2], &number)))
-		return start(number ? number : DEFAULT_PAGES);
+		return start(number ? number : DEFAULT_MIB);
 	if (argc == 2 && parse_u64(argv[1], &number)) {
-		if (start(DEFAULT_PAGES))
+		if (start(DEFAULT_MIB))
 			return 1;
 		thread_sleep(number * NSEC_PER_MSEC);
 		return stop() || dump();
 	}
-	printf("usage: trace start [PAGES] | stop | dump | MILLISECONDS\n");
+	printf("usage: trace start [MIB] | stop | dump | MILLISECONDS\n");
 	return 1;
 }
-COMMAND(trace, cmd_trace, "start [PAGES] | stop | dump | MILLISECONDS: what CPUs and guests do (tools/trace reads it)");
+COMMAND(trace, cmd_trace, "start [MIB] | stop | dump | MILLISECONDS: what CPUs and guests do (tools/trace reads it)");
