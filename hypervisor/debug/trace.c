@@ -213,7 +213,7 @@ void trace_return(struct vcpu *v)
 
 void trace_runstate_change(struct vcpu *v, int state)
 {
-	RECORD(TRC_SCHED_RUNSTATE_CHANGE, VCPU(v), v->runstate, state);
+	RECORD(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate << 8 | (u32)state << 4, VCPU(v));
 }
 
 /* --- control ---------------------------------------------------------------------------------------------------- */
