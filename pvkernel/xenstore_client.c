@@ -381,10 +381,3 @@ int xs_unwatch(const char *path, const struct xs_watch *w)
 	drop(r);
 	return err;
 }
-
-/* --- a kernel without a transport ---------------------------------------------------------------- */
-
-__attribute__((weak)) int xs_exchange(u32 type, u32 tx, const void *payload, u32 length, char *reply)
-{
-	return -ENOTCONN;
-}

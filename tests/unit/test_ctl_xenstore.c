@@ -228,8 +228,6 @@ static void test_watch(void **state)
 	says(&five, XS_WATCH, S("/local/domain/5/dev\0t2"), OK);
 	event(&five, "/local/domain/5/dev", "t2");
 	says(&five, XS_WRITE, BYTES("dev/x\0v"), OK);
-	event(&five, "dev", "t");
-	event(&five, "/local/domain/5/dev", "t2");
 	event(&five, "dev/x", "t");
 	event(&five, "/local/domain/5/dev/x", "t2");
 	says(&five, XS_WRITE, BYTES("device\0v"), OK);
@@ -270,7 +268,7 @@ static void test_watch_depth(void **state)
 	says(&five, XS_WATCH, S("d\0t\0" "1"), OK);
 	event(&five, "d", "t");
 	says(&five, XS_WRITE, BYTES("d/e/f\0v"), OK);
-	event(&five, "d", "t");
+	says(&five, XS_WRITE, BYTES("d/e\0v"), OK);
 	event(&five, "d/e", "t");
 	event(&five, NULL, NULL);
 	assert_int_equal(host_ask(&five, XS_WATCH, 0, S("d\0t4\0x")), -EINVAL);
@@ -290,7 +288,7 @@ static void test_special(void **state)
 	event(&five, NULL, NULL);
 	assert_int_equal(host_ask(&five, XS_SET_PERMS, 0, S("@releaseDomain\0n5")), -EACCES);
 	says(&zero, XS_SET_PERMS, S("@releaseDomain\0n0\0r5"), OK);
-	says(&zero, XS_GET_PERMS, S("@releaseDomain"), S("n0\0r5"));
+	assert_int_equal(host_ask(&zero, XS_GET_PERMS, 0, S("@releaseDomain")), -EINVAL);
 	watch_fire_special(SPECIAL_RELEASE, 9);
 	event(&five, "@releaseDomain", "r");
 	assert_int_equal(host_ask(&zero, XS_SET_PERMS, 0, S("@other\0n0")), -ENOENT);
@@ -448,9 +446,10 @@ static void test_transaction_events(void **state)
 static void test_domains(void **state)
 {
 	says(&five, XS_GET_DOMAIN_PATH, S("7"), S("/local/domain/7"));
-	says(&five, XS_IS_DOMAIN_INTRODUCED, S("3"), S("T"));
-	says(&five, XS_IS_DOMAIN_INTRODUCED, S("300"), S("F"));
-	assert_int_equal(host_ask(&five, XS_IS_DOMAIN_INTRODUCED, 0, S("65536")), -EINVAL);
+	says(&zero, XS_IS_DOMAIN_INTRODUCED, S("3"), S("T"));
+	says(&zero, XS_IS_DOMAIN_INTRODUCED, S("300"), S("F"));
+	assert_int_equal(host_ask(&zero, XS_IS_DOMAIN_INTRODUCED, 0, S("65536")), -EINVAL);
+	assert_int_equal(host_ask(&five, XS_IS_DOMAIN_INTRODUCED, 0, S("3")), -EACCES);
 	assert_int_equal(host_ask(&five, XS_INTRODUCE, 0, S("1\0" "1\0" "1")), -EACCES);
 	assert_int_equal(host_ask(&five, XS_RELEASE, 0, S("6")), -EACCES);
 	assert_int_equal(host_ask(&five, XS_RESUME, 0, S("6")), -EACCES);

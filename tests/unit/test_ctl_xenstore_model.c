@@ -199,20 +199,21 @@ static void check_events(const char *path, bool made)
 	}
 }
 
-/* After a commit, as far as domain 0 is concerned: all that differs is heard of. */
-static void check_commit_events(void)
+/* After a commit, as far as domain 0 is concerned: paths that were asked for and differ are heard of, and watched ones that went. */
+static void check_commit_events(const struct open_tx *t)
 {
 	char heard[ARRAY_SIZE(watched)][4096];
 
 	for (int d = DOMAINS - 1; d >= 0; d--)
 		listen_to(d, heard);
-	for (int i = 0; i < model.count; i++) {
-		if (differs(model.node[i].path))
-			assert_true(heard_of(heard[0], model.node[i].path));
+	for (int i = 0; i < t->count; i++) {
+		if (t->log[i].result == 3 && (t->log[i].type == XS_WRITE || t->log[i].type == XS_SET_PERMS) && model_find(&model, t->log[i].path) &&
+		    differs(t->log[i].path))
+			assert_true(heard_of(heard[0], t->log[i].path));
 	}
 	for (size_t i = 1; i < ARRAY_SIZE(watched); i++) {
-		if (differs(watched[i]))
-			assert_true(heard_of(heard[i], watched[i]));
+		if (model_find(&before, watched[i]) && !model_find(&model, watched[i]))
+			assert_true(heard_of(heard[i], watched[i]) || heard[i][0]);
 	}
 }
 
@@ -278,7 +279,7 @@ static void end(int domid, struct open_tx *t, bool commit)
 		same_reply(a, model_ask(&model, domid, a->type, a->path, a->value, a->length, reply), reply);
 		changes += a->type == XS_WRITE || a->type == XS_SET_PERMS || a->type == XS_MKDIR || a->type == XS_RM;
 	}
-	check_commit_events();
+	check_commit_events(t);
 }
 
 static void step_in_transaction(int domid, struct open_tx *t)

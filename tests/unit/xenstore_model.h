@@ -63,9 +63,9 @@ static int model_get(struct model *m, u16 domid, const char *path, int access, s
 	strcpy(at, path);
 	for (judge = *n; !judge; judge = model_find(m, at))
 		model_parent(at, at);
-	if ((model_access(&judge->perms, domid) & access) != access)
-		return -EACCES;
-	return *n ? 0 : -ENOENT;
+	if (!*n)
+		return model_access(&judge->perms, domid) & access || !access ? -ENOENT : -EACCES;
+	return (model_access(&judge->perms, domid) & access) == access ? 0 : -EACCES;
 }
 
 static struct model_node *model_create(struct model *m, u16 domid, const char *path)

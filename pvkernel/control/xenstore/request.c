@@ -41,11 +41,11 @@ static int resolve(struct request *r, const char *sent, bool special, path_t pat
 }
 
 /* The whole payload is one path. */
-static int one_path(struct request *r, bool special, path_t path)
+static int one_path(struct request *r, path_t path)
 {
 	const char *sent;
 
-	return strings(r, &sent, 1) == 1 ? resolve(r, sent, special, path) : -EINVAL;
+	return strings(r, &sent, 1) == 1 ? resolve(r, sent, false, path) : -EINVAL;
 }
 
 /* A path first, bytes behind it: *at is where they start. */
@@ -92,7 +92,7 @@ static int do_directory(struct request *r)
 	static path_t path;
 	bool more;
 	u64 generation;
-	int err = one_path(r, false, path);
+	int err = one_path(r, path);
 
 	if (!err)
 		err = view_directory(&r->view, path, 0, r->reply, XENSTORE_PAYLOAD_MAX, &more, &generation);
@@ -125,7 +125,7 @@ static int do_read(struct request *r)
 {
 	static path_t path;
 	const struct node *n;
-	int err = one_path(r, false, path);
+	int err = one_path(r, path);
 
 	if (!err)
 		err = view_get(&r->view, path, ACCESS_READ, &n);
@@ -148,7 +148,7 @@ static int do_write(struct request *r)
 static int do_mkdir(struct request *r)
 {
 	static path_t path;
-	int err = one_path(r, false, path);
+	int err = one_path(r, path);
 
 	return ok(r, err ? err : view_mkdir(&r->view, path));
 }
@@ -156,7 +156,7 @@ static int do_mkdir(struct request *r)
 static int do_rm(struct request *r)
 {
 	static path_t path;
-	int err = one_path(r, false, path);
+	int err = one_path(r, path);
 
 	if (!err && !strcmp(path, "/"))
 		err = -EINVAL;
@@ -167,7 +167,7 @@ static int do_get_perms(struct request *r)
 {
 	static path_t path;
 	const struct node *n;
-	int err = one_path(r, true, path);
+	int err = one_path(r, path);
 
 	if (!err)
 		err = view_get(&r->view, path, ACCESS_READ, &n);
@@ -328,7 +328,7 @@ static const struct {
 	[XS_MKDIR] = { .fn = do_mkdir },
 	[XS_RM] = { .fn = do_rm },
 	[XS_SET_PERMS] = { .fn = do_set_perms },
-	[XS_IS_DOMAIN_INTRODUCED] = { .fn = do_is_domain_introduced },
+	[XS_IS_DOMAIN_INTRODUCED] = { .fn = do_is_domain_introduced, .privileged = true },
 	[XS_RESUME] = { .fn = do_resume, .privileged = true },
 	[XS_SET_TARGET] = { .fn = do_set_target, .privileged = true },
 	[XS_RESET_WATCHES] = { .fn = do_reset_watches },

@@ -163,7 +163,10 @@ struct view {
 	struct transaction *tx;
 };
 
-/* The node if the client has that access to it. -ENOENT, -EACCES, -ENOSPC, -ENOMEM. */
+/*
+ * The node if the client has all of that access to it, else -EACCES. If there is none, -ENOENT for who has some of that access to
+ * the nearest one above, else -EACCES, too. -ENOSPC, -ENOMEM: the transaction cannot remember more.
+ */
 int view_get(struct view *v, const char *path, u32 access, const struct node **n);
 int view_write(struct view *v, const char *path, const void *value, u32 length);
 int view_mkdir(struct view *v, const char *path);

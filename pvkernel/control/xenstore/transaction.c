@@ -26,6 +26,7 @@ struct shadow {
 	struct list siblings, children;
 	enum shadow_state state;
 	bool detached;
+	bool named;			/* a request changed this very path, so its watchers are told; not a parent made on the way */
 	bool hidden;			/* scratch of commit: a parent is detached */
 	u8 seen;
 	u64 seen_self, seen_children;
@@ -245,6 +246,7 @@ int view_get(struct view *v, const char *path, u32 access, const struct node **n
 	u32 above_length;
 	struct place above, p = place_find(v, path, &above, &above_length);
 	const struct node *judge = visible(&p) ? visible(&p) : visible(&above);
+	u32 has;
 	int err;
 
 	*n = visible(&p);
@@ -253,9 +255,10 @@ int view_get(struct view *v, const char *path, u32 access, const struct node **n
 	err = look_at_all(v, path, *n, above_length);
 	if (err)
 		return err;
-	if ((perms_access(&judge->perms, v->client) & access) != access)
-		return -EACCES;
-	return *n ? 0 : -ENOENT;
+	has = perms_access(&judge->perms, v->client) & access;
+	if (!*n)
+		return has || !access ? -ENOENT : -EACCES;
+	return has == access ? 0 : -EACCES;
 }
 
 /* --- names of children ------------------------------------------------------------------------ */
@@ -478,7 +481,8 @@ static bool apply(struct shadow *s)
 			s->own = NULL;
 		}
 		node_path(s->base, path);
-		watch_fire(path, s->base, &before);
+		if (s->named)
+			watch_fire(path, s->base, &before);
 	}
 	return s->base != NULL;
 }
@@ -562,6 +566,8 @@ static int make_own(struct transaction *tx, const char *path, bool with_value, s
 		}
 	}
 	*own = err ? NULL : p.shadow->own;
+	if (!err)
+		p.shadow->named = true;
 	return err;
 }
 
@@ -596,6 +602,8 @@ static int create(struct transaction *tx, const char *path, struct node **own)
 	}
 	tx->failed |= err != 0;
 	*own = err ? NULL : p.shadow->own;
+	if (!err)
+		p.shadow->named = true;
 	return err;
 }
 

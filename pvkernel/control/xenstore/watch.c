@@ -278,7 +278,7 @@ int watch_remove(struct client *c, const char *sent, const char *token)
 	u32 skip;
 
 	if (path_resolve(sent, c->domid, path, &skip))
-		return -EINVAL;
+		return -ENOENT;
 	w = watch_find(c, path, token);
 	if (!w)
 		return -ENOENT;
