@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `build`: a domain from files alone, without configuration, xenstore and console. What it has written into its console
- * ring is shown after a while, then it is destroyed. For trying images.
+ * `build`: a domain from files alone, without configuration, xenstore and console. It runs until it ends, two seconds at
+ * most; what it wrote into its console ring is shown, then it is destroyed. For trying images.
  */
 #include <abi/event_channel.h>
 
@@ -20,6 +20,9 @@
 #define RING_OUT 1024
 #define RING_OUT_SIZE 2048
 #define RING_OUT_PROD 3084
+
+#define RUN_NS (2 * NSEC_PER_SEC)
+#define POLL_NS (20 * NSEC_PER_MSEC)
 
 static long create(u64 pages, u16 *domid, u32 ports[2])
 {
@@ -59,21 +62,24 @@ static void show_ring(u16 domid, u64 mfn)
 	foreign_unmap(ring);
 }
 
-static long show_state(u16 domid)
+/* Until it ends, or the time is over. */
+static long watch(u16 domid, struct xen_domctl_getdomaininfo *info)
 {
+	u64 end = now() + RUN_NS;
 	struct xen_domctl op;
-	struct xen_domctl_getdomaininfo *d = &op.u.getdomaininfo;
-	long err = domctl(XEN_DOMCTL_getdomaininfo, domid, &op);
+	long err;
 
-	if (!err)
-		printf("build: %lu us run, %s %u\n", d->cpu_time / 1000,
-		       d->flags & XEN_DOMINF_shutdown ? "shut down, reason" : "alive, flags",
-		       d->flags & XEN_DOMINF_shutdown ? d->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask : d->flags & 0xff);
+	do {
+		thread_sleep(POLL_NS);
+		err = domctl(XEN_DOMCTL_getdomaininfo, domid, &op);
+		*info = op.u.getdomaininfo;
+	} while (!err && !(info->flags & XEN_DOMINF_shutdown) && now() < end);
 	return err;
 }
 
 static int try_build(u16 domid, const struct build_request *request)
 {
+	struct xen_domctl_getdomaininfo info = { .flags = 0 };
 	struct build_result result;
 	struct xen_domctl op;
 	char error[160];
@@ -86,10 +92,14 @@ static int try_build(u16 domid, const struct build_request *request)
 	}
 	printf("build: domain %u, %lu ticks\n", domid, rdtsc() - start);
 	err = domctl(XEN_DOMCTL_unpausedomain, domid, &op);
-	thread_sleep(2 * NSEC_PER_SEC);
-	show_ring(domid, result.console_mfn);
 	if (!err)
-		err = show_state(domid);
+		err = watch(domid, &info);
+	show_ring(domid, result.console_mfn);
+	if (!err && info.flags & XEN_DOMINF_shutdown)
+		printf("build: it ended, reason %u, after %lu us\n",
+		       info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask, info.cpu_time / 1000);
+	else if (!err)
+		printf("build: it runs, %lu us so far\n", info.cpu_time / 1000);
 	return err != 0;
 }
 
@@ -124,4 +134,4 @@ static int cmd_build(int argc, char **argv)
 		domctl(XEN_DOMCTL_destroydomain, domid, &op);
 	return err != 0;
 }
-COMMAND(build, cmd_build, "FILE MIB [ARGUMENTS [RAMDISK]]: runs a kernel in a domain for two seconds, shows what it printed");
+COMMAND(build, cmd_build, "FILE MIB [ARGUMENTS [RAMDISK]]: runs a kernel in a domain, two seconds at most, shows what it printed");
