@@ -162,7 +162,7 @@ static int change_version(struct domain *d, u32 version)
 		return -ENOSYS;
 	if (version == t->version)
 		return 0;
-	if (t->claims || (version == 1 && status_pages_mapped(t)))
+	if (t->claims > 1 || (version == 1 && status_pages_mapped(t)))
 		return -EBUSY;
 	if (version == 2 && !make_status(d, t->frames))
 		return -ENOMEM;
@@ -203,6 +203,8 @@ int grant_init(struct domain *d)
 
 	if (!t)
 		return -ENOMEM;
+	t->domain = d;
+	t->claims = 1;
 	t->version = 1;
 	t->max_version = 2;
 	t->max_frames = MAX_FRAMES;
@@ -236,6 +238,7 @@ void grant_destroy(struct domain *d)
 	spin_lock(&t->lock);
 	t->ended = true;
 	t->entries = 0;
+	t->claims--;
 	spin_unlock(&t->lock);
 	grant_end_mappings(d);
 }
@@ -249,6 +252,12 @@ bool grant_is_claimed(struct domain *d)
 	claimed = d->grants->claims;
 	spin_unlock(&d->grants->lock);
 	return claimed;
+}
+
+/* Under the lock, which whoever comes to free the table takes first (grant_is_claimed()). */
+void grant_unclaimed(struct grant_table *t)
+{
+	domain_let_go(t->domain);
 }
 
 void grant_free(struct domain *d)

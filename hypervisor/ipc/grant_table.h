@@ -74,7 +74,8 @@ struct mapping {
 struct grant_table {
 	struct spinlock lock;
 	u32 version, frames, entries;
-	u32 claims;		/* of all entries */
+	struct domain *domain;	/* whose it is */
+	u32 claims;		/* of all entries, and one of the domain's own until it dies */
 	bool ended;		/* the domain dies: no claims any more, and no entries */
 	u32 max_frames, max_version, max_mappings;
 	u32 mappings, free_mapping;
@@ -196,12 +197,15 @@ out:
 	return status;
 }
 
+slow_path void grant_unclaimed(struct grant_table *t);	/* the domain is dead, and this was the last claim */
+
 static inline __attribute__((always_inline)) void release(struct grant_table *t, const struct claim *c, bool readonly)
 {
 	bool ended;
 
 	spin_lock(&t->lock);
-	t->claims--;
+	if (unlikely(!--t->claims))
+		grant_unclaimed(t);
 	c->what->claims -= readonly ? A_READ : A_WRITE;
 	if (likely(!c->what->claims))
 		__atomic_and_fetch(c->status, ~IN_USE, __ATOMIC_SEQ_CST);

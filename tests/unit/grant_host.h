@@ -261,12 +261,13 @@ static inline void put_l1e(struct domain *d, u64 pte)
 #undef current
 #define current NULL
 static struct domain host_domain[DOMAINS];
-static bool known[DOMAINS];
+static bool known[DOMAINS], let_go[DOMAINS];	/* let_go: its last claim has gone since it died */
 static struct domain *caller[CPUS];
 
 void preempt_point(void) { assert_int_equal(locks_held[host_cpu], 0); yield(); }
 bool batch_point(void) { preempt_point(); return false; }
 void flush_tlb_local(void) { flushes++; }
+void domain_let_go(struct domain *d) { let_go[d->id] = true; }
 void flush_domain_tlb(struct domain *d);
 void flush_domain_tlb(struct domain *d) { flushes++; }
 
