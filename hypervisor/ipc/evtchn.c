@@ -603,6 +603,8 @@ static __attribute__((noinline)) long reset(struct vcpu *v, u64 arg)
 		return -EFAULT;
 	if (op.dom != DOMID_SELF && !(d = other_domain(v, op.dom)))
 		return domain_refused(op.dom);
+	if (d != v->domain && !d->controller_pauses)
+		return -EINVAL;
 	close_all(d);
 	return 0;
 }

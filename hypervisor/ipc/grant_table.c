@@ -203,7 +203,6 @@ int grant_init(struct domain *d)
 
 	if (!t)
 		return -ENOMEM;
-	t->domain = d;
 	t->claims = 1;
 	t->version = 1;
 	t->max_version = 2;
@@ -255,9 +254,9 @@ bool grant_is_claimed(struct domain *d)
 }
 
 /* Under the lock, which whoever comes to free the table takes first (grant_is_claimed()). */
-void grant_unclaimed(struct grant_table *t)
+void grant_unclaimed(void)
 {
-	domain_let_go(t->domain);
+	domain_let_go();
 }
 
 void grant_free(struct domain *d)

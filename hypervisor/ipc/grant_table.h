@@ -74,7 +74,6 @@ struct mapping {
 struct grant_table {
 	struct spinlock lock;
 	u32 version, frames, entries;
-	struct domain *domain;	/* whose it is */
 	u32 claims;		/* of all entries, and one of the domain's own until it dies */
 	bool ended;		/* the domain dies: no claims any more, and no entries */
 	u32 max_frames, max_version, max_mappings;
@@ -197,7 +196,7 @@ out:
 	return status;
 }
 
-slow_path void grant_unclaimed(struct grant_table *t);	/* the domain is dead, and this was the last claim */
+slow_path void grant_unclaimed(void);	/* the domain is dead, and this was the last claim */
 
 static inline __attribute__((always_inline)) void release(struct grant_table *t, const struct claim *c, bool readonly)
 {
@@ -205,7 +204,7 @@ static inline __attribute__((always_inline)) void release(struct grant_table *t,
 
 	spin_lock(&t->lock);
 	if (unlikely(!--t->claims))
-		grant_unclaimed(t);
+		grant_unclaimed();
 	c->what->claims -= readonly ? A_READ : A_WRITE;
 	if (likely(!c->what->claims))
 		__atomic_and_fetch(c->status, ~IN_USE, __ATOMIC_SEQ_CST);

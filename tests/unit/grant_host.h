@@ -261,17 +261,16 @@ static inline void put_l1e(struct domain *d, u64 pte)
 #undef current
 #define current NULL
 static struct domain host_domain[DOMAINS];
-static bool known[DOMAINS], let_go[DOMAINS];	/* let_go: its last claim has gone since it died */
+static bool known[DOMAINS], let_go;	/* let_go: the last claim of some dead domain has gone */
 static struct domain *caller[CPUS];
 
 void preempt_point(void) { assert_int_equal(locks_held[host_cpu], 0); yield(); }
 bool batch_point(void) { preempt_point(); return false; }
 void flush_tlb_local(void) { flushes++; }
-void domain_let_go(struct domain *d) { let_go[d->id] = true; }
+void domain_let_go(void) { let_go = true; }
 void flush_domain_tlb(struct domain *d);
 void flush_domain_tlb(struct domain *d) { flushes++; }
 
-slow_path void domain_let_go(void) { }
 
 struct domain *domain_find(domid_t id)
 {

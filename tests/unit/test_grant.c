@@ -436,7 +436,7 @@ static void kill(int d)
 			put_l1e(&host_domain[d], old);
 	}
 	dead[d] = true;
-	let_go[d] = false;
+	let_go = false;
 	grant_destroy(&host_domain[d]);
 	was_claimed[d] = grant_is_claimed(&host_domain[d]);
 	for (int n = 0; n < DOMAIN_FRAMES; n++)
@@ -450,7 +450,7 @@ static bool bury(int d)
 {
 	if (!dead[d] || grant_is_claimed(&host_domain[d]))
 		return false;
-	assert_true(let_go[d] || !was_claimed[d]);
+	assert_true(let_go || !was_claimed[d]);
 	for (int n = 0; n < DOMAIN_FRAMES; n++)
 		if (host_frame[own_frame[d][n]].count && host_frame[own_frame[d][n]].owner == d)
 			return false;
