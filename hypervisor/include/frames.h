@@ -107,6 +107,14 @@ mfn_t lend_frame(void *page);	/* a page that domain 0 may map as DOMID_XEN's fro
 /* The hypervisor is done with it; it is freed when the domain's last mapping goes. */
 void unshare_frame(struct domain *d, void *page);
 
+/*
+ * A frame changes its owner with all that is in it. Taken: from an owner whose allocation holds the only reference, and no CPU has a
+ * translation to it any more; false: it is not d's, or referred to. Then it is given, false: d is being destroyed or has its maximum; or freed.
+ */
+bool take_domain_frame(struct domain *d, mfn_t mfn);
+bool give_taken_frame(struct domain *d, mfn_t mfn);
+void free_taken_frame(mfn_t mfn);
+
 void frame_freed(mfn_t mfn);		/* put_frame()'s last step */
 void free_unmapped_page(void *p);	/* free_page() for one that CPUs may still know from a mapping in a window */
 

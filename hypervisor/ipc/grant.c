@@ -36,19 +36,6 @@ static long swap_grant_ref(struct vcpu *v, void *arg)
 	return 0;
 }
 
-/* Pages do not change hands here: a page of the caller's stays where it is. */
-static long transfer(struct vcpu *v, void *arg)
-{
-	struct gnttab_transfer *op = arg;
-
-	op->status = GNTST_bad_page;
-	if (!get_frame(op->mfn, v->domain->id))
-		return 0;
-	put_frame(op->mfn);
-	op->status = granter(v->domain, op->domid) ? GNTST_permission_denied : GNTST_bad_domain;
-	return 0;
-}
-
 /* A frame of d's, or one that it maps by a grant: 0. -EPERM: nobody's; -EINVAL: another's. */
 static int flushable(struct domain *d, mfn_t mfn)
 {
@@ -93,7 +80,7 @@ static const struct operation {
 	bool writes;		/* the structure is given back */
 } operations[] = {
 	[GNTTABOP_setup_table] = { grant_setup_table, sizeof(struct gnttab_setup_table), ONE, true },
-	[GNTTABOP_transfer] = { transfer, sizeof(struct gnttab_transfer), LIST, true },
+	[GNTTABOP_transfer] = { grant_transfer, sizeof(struct gnttab_transfer), LIST, true },
 	[GNTTABOP_query_size] = { grant_query_size, sizeof(struct gnttab_query_size), ONE, true },
 	[GNTTABOP_set_version] = { grant_set_version, sizeof(struct gnttab_set_version), UNCOUNTED, true },
 	[GNTTABOP_get_status_frames] = { grant_get_status_frames, sizeof(struct gnttab_get_status_frames), ONE, true },

@@ -6,7 +6,8 @@
  *   active[] pages  for each entry, what is in use of it: frame, user, counts  (private)
  *   tracked[] pages what this domain has mapped of others: handle -> struct mapping
  *
- * Files: grant.c (which operation), grant_table.c (tables and versions), grant_claim.c, grant_map.c, grant_copy.c.
+ * Files: grant.c (which operation), grant_table.c (tables and versions), grant_claim.c, grant_map.c, grant_copy.c,
+ * grant_transfer.c.
  *
  * Claiming an entry that is not in use reads flags, domid and frame and sets GTF_reading and GTF_writing in one atomic step; the
  * frame that counts is the one in `active`, whatever the guest writes later. Releasing counts down and clears the bits with the
@@ -255,6 +256,7 @@ long grant_get_status_frames(struct vcpu *v, void *op);
 long grant_query_size(struct vcpu *v, void *op);
 long grant_set_version(struct vcpu *v, void *op);
 long grant_get_version(struct vcpu *v, void *op);
+long grant_transfer(struct vcpu *v, void *op);
 
 bool grant_maps_frame(struct domain *d, mfn_t mfn);	/* one of d's mappings of others' grants shows it; preemptible */
 void grant_end_mappings(struct domain *d);		/* all of them; d dies; preemptible */

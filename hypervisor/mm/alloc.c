@@ -300,6 +300,45 @@ bool release_domain_frame(struct domain *d, mfn_t mfn)
 	return flags & FRAME_ALLOCATED;
 }
 
+/* --- frames that change their owner ------------------------------------------------------------------------ */
+
+bool take_domain_frame(struct domain *d, mfn_t mfn)
+{
+	u64 only = (u64)FRAME_ALLOCATED << 48 | (u64)d->id << 32 | 1;
+	bool taken;
+
+	if (mfn >= max_mfn)
+		return false;
+	spin_lock(&d->page_lock);
+	taken = cas64(&mfn_to_frame(mfn)->count_owner, &only, (u64)OWNER_NONE << 32 | 1);
+	if (taken) {
+		list_remove(&d->page_list, mfn_to_frame(mfn));
+		d->pages--;
+	}
+	spin_unlock(&d->page_lock);
+	if (taken) {
+		forget_translations(mfn, 0);
+		m2p_set(mfn, INVALID_PFN);
+	}
+	return taken;
+}
+
+bool give_taken_frame(struct domain *d, mfn_t mfn)
+{
+	if (!count_pages(d, 1, true))
+		return false;
+	if (assign(d, mfn, 0))
+		return true;
+	uncount_pages(d, 1);
+	return false;
+}
+
+void free_taken_frame(mfn_t mfn)
+{
+	mfn_to_frame(mfn)->count_owner = 0;
+	block_free(mfn, 0);
+}
+
 /* Nobody refers to it any more, so nobody else is here with it. Perhaps it was the last that kept a dead domain. */
 void frame_freed(mfn_t mfn)
 {

@@ -236,6 +236,22 @@ static inline void unshare_frame(struct domain *d, void *page)
 	put_frame(virt_to_mfn(page));
 }
 
+static inline bool take_domain_frame(struct domain *d, mfn_t mfn)
+{
+	if (mfn >= FRAMES || host_frame[mfn].count != 1 || host_frame[mfn].owner != d->id || host_frame[mfn].writers)
+		return false;
+	host_frame[mfn].owner = 0xffff;
+	return true;
+}
+
+static inline bool give_taken_frame(struct domain *d, mfn_t mfn)
+{
+	host_frame[mfn].owner = d->id;
+	return true;
+}
+
+static inline void free_taken_frame(mfn_t mfn) { host_frame[mfn].count = 0; }
+
 #define PARAVANE_PTE_H
 #include <abi/mmu.h>
 static mfn_t l1_table[DOMAINS];
@@ -283,6 +299,7 @@ struct domain *domain_find(domid_t id)
 #include "../../hypervisor/ipc/grant_map.c"
 #include "../../hypervisor/ipc/grant_copy.c"
 #include "../../hypervisor/ipc/grant_table.c"
+#include "../../hypervisor/ipc/grant_transfer.c"
 #include "../../hypervisor/ipc/grant.c"
 
 static struct vcpu host_vcpu[DOMAINS];

@@ -655,6 +655,48 @@ static void limits(void **state)
 	assert_int_equal(map.status, GNTST_no_space);
 }
 
+static int transfer(int d, int to, u32 ref, mfn_t mfn)
+{
+	struct gnttab_transfer op_ = { .mfn = mfn, .domid = to, .ref = ref, .status = 99 };
+
+	assert_int_equal(op(d, GNTTABOP_transfer, &op_, 1), 0);
+	return op_.status;
+}
+
+/* Domain 1 gives pages to domain 2, in both versions. */
+static void transfers(void **state)
+{
+	struct gnttab_set_version two = { .version = 2 };
+	u64 *e = entry_of(host_domain[2].grants, 3);
+
+	entry_write(2, 3, GTF_accept_transfer | 1 << 16, 0);
+	assert_int_equal(transfer(1, 2, 3, own_frame[2][0]), GNTST_bad_page);
+	assert_int_equal(transfer(1, 2, 3, FRAMES + 5), GNTST_bad_page);
+	assert_true(get_frame(own_frame[1][0], 1));
+	assert_int_equal(transfer(1, 2, 3, own_frame[1][0]), GNTST_bad_page);
+	put_frame(own_frame[1][0]);
+	assert_int_equal(transfer(1, 2, 3, own_frame[1][0]), GNTST_okay);
+	assert_int_equal(host_frame[own_frame[1][0]].owner, 2);
+	assert_int_equal(*e, own_frame[1][0] << 32 | 1 << 16 | GTF_accept_transfer | GTF_transfer_committed | GTF_transfer_completed);
+	assert_int_equal(transfer(1, 2, 3, own_frame[1][1]), GNTST_general_error);
+	assert_int_equal(host_frame[own_frame[1][1]].count, 0);
+	assert_int_equal(transfer(1, 77, 3, own_frame[1][2]), GNTST_bad_domain);
+	assert_int_equal(host_frame[own_frame[1][2]].count, 0);
+	op(2, GNTTABOP_set_version, &two, 1);
+	entry_write(2, 4, GTF_accept_transfer | 1 << 16, 0);
+	assert_int_equal(transfer(1, 2, 4, own_frame[1][3]), GNTST_okay);
+	e = entry_of(host_domain[2].grants, 4);
+	assert_true(e[0] == (1 << 16 | GTF_accept_transfer | GTF_transfer_committed | GTF_transfer_completed) && e[1] == own_frame[1][3]);
+	assert_int_equal(transfer(1, 2, ~0u, own_frame[1][4]), GNTST_general_error);
+	/* For their ends the giver has others, and the receiver is rid of them. */
+	put_frame(own_frame[1][0]);
+	put_frame(own_frame[1][3]);
+	for (int n = 0; n < DOMAIN_FRAMES - 1; n++) {
+		own_frame[1][n] = virt_to_mfn(alloc_page());
+		host_frame[own_frame[1][n]] = (struct frame) { .count = 1, .owner = 1 };
+	}
+}
+
 static int setup(void **state)
 {
 	memset(host_frame, 0, sizeof(host_frame));
@@ -687,6 +729,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(random_sequences, setup, teardown),
 		cmocka_unit_test_setup_teardown(on_two_cpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(transfers, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
