@@ -9,6 +9,9 @@
 #include <abi/physdev.h>
 #include <abi/platform.h>
 
+
+#define NO_SUCH 77
+
 static uint16_t own_id;
 static uint64_t victim_frame;	/* of domain 0 */
 static char text[1100];
@@ -52,6 +55,11 @@ static void control(void)
 		 "createdomain fails with -EPERM");
 	check_eq("UNPRIV-DOMCTL-4", domctl_version(XEN_DOMCTL_pausedomain, 0, 1), -EACCES, "domctl with another interface version fails with -EACCES");
 	check_eq("UNPRIV-DOMCTL-5", hypercall(domctl, UNMAPPED), -EFAULT, "domctl with an unmapped structure fails with -EFAULT");
+	check_eq("UNPRIV-DOMCTL-6", domctl_simple(XEN_DOMCTL_pausedomain, NO_SUCH), -ESRCH, "domctl on a domain that does not exist fails with -ESRCH");
+	check("UNPRIV-DOMCTL-7", domctl_simple(XEN_DOMCTL_getdomaininfo, NO_SUCH) < 0,
+	      "getdomaininfo of a domain that does not exist fails");
+	check_eq("UNPRIV-DOMCTL-8", domctl_simple(9999, own_id), -EPERM, "domctl with an unknown cmd fails with -EPERM");
+	check_eq("UNPRIV-SYSCTL-4", sysctl(9999, &op), -EPERM, "sysctl with an unknown cmd fails with -EPERM");
 	for (unsigned int i = 0; i < ARRAY_SIZE(sysctls); i++)
 		n += sysctl(sysctls[i], &op) != -EPERM;
 	check_eq("UNPRIV-SYSCTL-1", n, 0, "every sysctl fails with -EPERM");

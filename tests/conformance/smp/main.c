@@ -430,10 +430,10 @@ static bool seen_elsewhere(uint64_t flags, int64_t (*flush)(void))
 
 static void shootdowns(void)
 {
-	check("MMUEXT-60", seen_elsewhere(UVMF_NONE, tlb_flush_all), "TLB_FLUSH_ALL");
-	check("MMUEXT-61", seen_elsewhere(UVMF_NONE, invlpg_all), "INVLPG_ALL");
-	check("MMUEXT-62", seen_elsewhere(UVMF_NONE, tlb_flush_multi), "TLB_FLUSH_MULTI with its bit");
-	check("MMUEXT-63", seen_elsewhere(UVMF_NONE, invlpg_multi), "INVLPG_MULTI with its bit");
+	check("MMUEXT-70", seen_elsewhere(UVMF_NONE, tlb_flush_all), "TLB_FLUSH_ALL");
+	check("MMUEXT-71", seen_elsewhere(UVMF_NONE, invlpg_all), "INVLPG_ALL");
+	check("MMUEXT-72", seen_elsewhere(UVMF_NONE, tlb_flush_multi), "TLB_FLUSH_MULTI with its bit");
+	check("MMUEXT-73", seen_elsewhere(UVMF_NONE, invlpg_multi), "INVLPG_MULTI with its bit");
 	check("UVM-60", seen_elsewhere(UVMF_TLB_FLUSH | UVMF_ALL, no_flush), "update_va_mapping with TLB_FLUSH and ALL");
 	check("UVM-61", seen_elsewhere(UVMF_INVLPG | UVMF_ALL, no_flush), "with INVLPG and ALL");
 	check("UVM-62", seen_elsewhere(UVMF_TLB_FLUSH | (uint64_t)&bitmap, no_flush), "with TLB_FLUSH and a bitmap");
