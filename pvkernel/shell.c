@@ -19,6 +19,8 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+const char *shell_prompt = "pvkernel> ";
+
 static u64 failures;
 
 u64 shell_failures(void)
@@ -101,8 +103,9 @@ static void editor_out(void *unused, const char *text, size_t len)
 
 void shell_loop(void)
 {
-	static struct editor editor = { .out = editor_out, .prompt = "pvkernel> " };
+	static struct editor editor = { .out = editor_out };
 
+	editor.prompt = shell_prompt;
 	printf("Type help for the commands.\n");
 	for (;;) {
 		enum edit_result r;

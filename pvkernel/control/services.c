@@ -11,6 +11,7 @@ void services_init(void)
 {
 	if (boot.native)
 		return;
+	shell_prompt = "pvcontrol> ";
 	ramdisk_init();
 	xenstored_init();
 	domains_init();

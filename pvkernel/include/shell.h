@@ -26,6 +26,7 @@ int shell_run(char *text);
 int shell_run_words(int argc, char **argv);	/* one command; its status */
 u64 shell_failures(void);		/* commands that have failed so far */
 void shell_loop(void) __attribute__((noreturn));
+extern const char *shell_prompt;	/* whose shell it is */
 
 /* Before the first command, in a thread: what the image has for it, a guest's in guest/, domain 0's in control/. */
 void services_init(void);
