@@ -451,10 +451,16 @@ int mmu_pin(struct domain *d, mfn_t mfn, enum frame_type type)
 
 	if (rc)
 		return rc;
-	if (!(__atomic_fetch_or(&mfn_to_frame(mfn)->type, TYPE_PINNED, __ATOMIC_SEQ_CST) & TYPE_PINNED))
-		return 0;
-	put_frame_type(mfn);
-	return -EINVAL;
+	if (__atomic_fetch_or(&mfn_to_frame(mfn)->type, TYPE_PINNED, __ATOMIC_SEQ_CST) & TYPE_PINNED) {
+		put_frame_type(mfn);
+		return -EINVAL;
+	}
+	/* Another's pin: either mmu_teardown(), which comes after `dying`, sees it, or this goes again. */
+	if (unlikely(READ_ONCE(d->dying))) {
+		mmu_unpin(d, mfn);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int mmu_unpin(struct domain *d, mfn_t mfn)

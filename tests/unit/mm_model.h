@@ -16,7 +16,7 @@ struct expected {
 static struct expected want[FRAMES];
 static bool free_frame[FRAMES], under_way;
 static u32 held[FRAMES], held_type[FRAMES];	/* references that the test itself holds */
-static bool granted[FRAMES];			/* frames that the other domain may map */
+static bool granted[FRAMES + 8];			/* frames that the other domain may map */
 
 #define check(c, ...) do { if (!(c)) { print_error("frame table: " __VA_ARGS__); print_error("\n"); fail(); } } while (0)
 
@@ -211,12 +211,17 @@ static void check_frame(mfn_t m)
 
 static void check_list(struct domain *d)
 {
-	u64 n = 0, owned = 0;
+	u64 n = 0, owned = 0, lent = 0;
 
 	for (mfn_t m = d->page_list, prev = 0; m; prev = m, m = fr(m)->next, n++)
 		check(fr(m)->prev == prev && fr(m)->owner == d->id && fr(m)->count, "list of domain %d at %lx", d->id, m);
-	for (mfn_t m = 1; m < FIRST_HOLE; m++)
-		owned += fr(m)->count && fr(m)->owner == d->id && !(fr(m)->flags & FRAME_SHARED);
+	for (mfn_t m = 1; m < FIRST_HOLE; m++) {
+		bool its = fr(m)->count && fr(m)->owner == d->id;
+
+		owned += its && !(fr(m)->flags & FRAME_SHARED);
+		lent += its && fr(m)->flags & FRAME_SHARED;
+	}
+	check(lent == d->lent_pages, "domain %d: %u lent pages, not %lu", d->id, d->lent_pages, lent);
 	check(n == d->pages && n == owned, "domain %d: %lu pages, %lu on its list, %lu its own", d->id, d->pages, n, owned);
 }
 

@@ -989,6 +989,36 @@ static void random_grant(struct vcpu *v)
 	}
 }
 
+/* Domain 0 on the other's tables, with frames of either, and on its memory. */
+static void random_foreign(struct vcpu *v)
+{
+	struct domain *other = &host_domain[1];
+	struct mmu_update r = { .ptr = rnd_frame(other, -1) * 4096 + rnd_slot() * 8 };
+	struct mmuext_op op = { .cmd = rnd(5), .arg1.mfn = rnd_frame(other, -1) };
+	u64 list[2] = { rnd_frame(other, -1), rnd_frame(other, 0) };
+	domid_t frames = rnd(4) ? 1 : DOMID_SELF;
+
+	switch (rnd(6)) {
+	case 0 ... 1:	/* in its own tables, what is the other's */
+		r.ptr = rnd_frame(v->domain, FRAME_L1) * 4096 + rnd_slot() * 8;
+		r.val = rnd_frame(other, 0) << 12 | (rnd(2) ? 7 : 5);
+		granted[pte_mfn(r.val)] = true;
+		do_mmu_update((u64)&r, 1, 0, 1, 0, v);
+		break;
+	case 2 ... 3:
+		r.val = rnd_entry(frames == 1 ? other : v->domain, role(r.ptr >> 12) ? role(r.ptr >> 12) : (int)rnd(5));
+		if (pte_mfn(r.val) < FIRST_HOLE)
+			granted[pte_mfn(r.val)] = true;
+		do_mmu_update((u64)&r, 1, 0, 2 << 16 | frames, 0, v);
+		break;
+	case 4:
+		do_mmuext_op((u64)&op, 1, 0, 1, 0, v);
+		break;
+	default:
+		reservation(rnd(2) ? XENMEM_populate_physmap : XENMEM_decrease_reservation, list, 1 + rnd(2), 0, 1);
+	}
+}
+
 static void random_mode(struct vcpu *v)
 {
 	if (!v->user_cr3)
@@ -1002,6 +1032,8 @@ static void random_step(void)
 {
 	struct vcpu *v = current;
 
+	if (v->domain->privileged && !rnd(6))
+		return random_foreign(v);
 	switch (rnd(24)) {
 	case 0 ... 6: random_mmu_update(v); break;
 	case 7 ... 11: random_mmuext(v); break;
@@ -1052,6 +1084,49 @@ static void random_start(void)
 	run_vcpu(1, 1);
 }
 
+/* Domain 1 dies: one CPU gives back what it holds, the other goes on as domain 0 and has mappings of its frames before and after. */
+static void death_cpu(void)
+{
+	struct domain *d = &host_domain[1];
+
+	if (host_cpu == 0) {
+		for (int n = 40; n; n--)
+			random_step();
+		return;
+	}
+	for (int v = 0; v < VCPUS; v++)
+		drop_vcpu(vcpus[1][v]);
+	mmu_teardown(d);
+	unshare_frame(d, mfn_to_virt(host_shared[1]));
+	host_shared[1] = 0;
+}
+
+static u64 mourned;		/* domains of which domain 0 still had something */
+
+static void random_death(void)
+{
+	struct domain *d = &host_domain[1];
+	bool kept;
+
+	run_domain(0);
+	d->dying = DOMAIN_DYING;
+	run_on_cpus(death_cpu);
+	d->dying = DOMAIN_DEAD;
+	check_all();
+	for (mfn_t m = d->page_list; m; m = fr(m)->next)
+		check(!(fr(m)->flags & FRAME_ALLOCATED) && !(fr(m)->type & TYPE_PINNED) && (!types_of(m) || type_of(m) == FRAME_WRITABLE),
+		      "frame %lx of the dead domain, type word %x", m, fr(m)->type);
+	assert_int_equal(alloc_domain_frames(d, 0, 0, 0), INVALID_MFN);
+	kept = d->pages != 0;
+	mourned += kept;
+	let_go = 0;
+	for (int i = 0; i < 10 && d->pages; i++) {
+		run_on_cpus(random_cpu);
+		check_all();
+	}
+	assert_true(d->pages || let_go || !kept);
+}
+
 static u64 sequences = 150, rounds = 400;
 
 static void test_random(void **state)
@@ -1069,8 +1144,10 @@ static void test_random(void **state)
 			for (mfn_t m = 1; m < FIRST_HOLE; m++)
 				seen[types_of(m) ? type_of(m) : 0]++;
 		}
+		random_death();
 		teardown();
 	}
+	assert_true(mourned > sequences / 2);
 	for (int t = FRAME_L1; t <= FRAME_WRITABLE; t++)
 		assert_true(seen[t] > sequences * rounds / 10);	/* or the sequences try nothing */
 }
