@@ -11,6 +11,7 @@ Q := $(if $(V),,@)
 CC := gcc
 CLANG := clang
 OBJCOPY := objcopy
+comma := ,
 LD := ld
 
 .DEFAULT_GOAL := all
@@ -45,8 +46,11 @@ GUEST_CFLAGS := $(FREESTANDING) -fno-pic -mcmodel=kernel -fno-omit-frame-pointer
 
 # --- sources ---------------------------------------------------------------
 
-HV_SRC := $(filter-out hypervisor/offsets.c,$(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S))
+HV_SRC := $(filter-out hypervisor/offsets.c hypervisor/check/%,$(wildcard hypervisor/*.c hypervisor/*/*.c hypervisor/*.S hypervisor/*/*.S))
 HV_OBJ := $(HV_SRC:%=$(B)/%.o)
+# What takes no lock is the same object in both images.
+CHECK_SAME := hypervisor/domain/inflate.c
+CHECK_OBJ := $(patsubst %,$(B)/check/%.o,$(filter-out $(CHECK_SAME),$(HV_SRC)) $(wildcard hypervisor/check/*.c)) $(CHECK_SAME:%=$(B)/%.o)
 # The guest kernel, linked twice: for guests with the frontends, for domain 0 with the toolstack and the backends.
 KERNEL_SRC := $(wildcard pvkernel/*.c pvkernel/*.S ring-buffers/*.c)
 PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*.c drivers/frontend/*.c))
@@ -63,9 +67,10 @@ include tools/libdeflate.mk tools/decompressors.mk
 
 # --- products --------------------------------------------------------------
 
-.PHONY: all hypervisor pvkernel pvcontrol conformance-images unit fuzzers clean help
+.PHONY: all check-hypervisor hypervisor pvkernel pvcontrol conformance-images unit fuzzers clean help
 all: hypervisor pvkernel pvcontrol conformance-images	## build everything
 hypervisor: $(B)/paravane	## build the hypervisor
+check-hypervisor: $(B)/check/paravane	## the hypervisor with lock order and invariants checked
 pvkernel: $(B)/pvkernel	## build the guest kernel
 pvcontrol: $(B)/pvcontrol	## build domain 0's: the same kernel with toolstack and backends
 conformance-images: $(CONF)
@@ -113,6 +118,33 @@ $(B)/paravane.elf: $(HV_OBJ) $(B)/gen/symbols.S.o hypervisor/boot/hypervisor.lds
 	$(Q)$(HV_LINK) -o $@ $(HV_OBJ) $(B)/gen/symbols.S.o
 
 $(B)/paravane: $(B)/paravane.elf
+	@echo '  $@'
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+# The check image: the same sources; hypervisor/check comes first where headers are looked for, and calls of some functions go through it.
+CHECK_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,preempt_point batch_point schedule page_mutex_lock get_type_slow)
+
+$(B)/check/hypervisor/%.c.o: hypervisor/%.c Makefile
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) -Ihypervisor/check $(HV_CFLAGS) -c -o $@ $<
+
+$(B)/check/hypervisor/%.S.o: hypervisor/%.S $(B)/gen/offsets.h Makefile
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+
+CHECK_OBJ += $(LIBDEFLATE_OBJ)
+$(B)/check/unnamed.elf: $(CHECK_OBJ) $(B)/gen/symbols-none.S.o hypervisor/boot/hypervisor.lds
+	@echo '  $@'
+	$(Q)$(HV_LINK) $(CHECK_WRAP) -o $@ $(CHECK_OBJ) $(B)/gen/symbols-none.S.o
+
+$(B)/gen/check-symbols.S: $(B)/check/unnamed.elf tools/symbols
+	$(Q)tools/symbols $< > $@
+
+$(B)/check/paravane.elf: $(CHECK_OBJ) $(B)/gen/check-symbols.S.o hypervisor/boot/hypervisor.lds
+	@echo '  $@'
+	$(Q)$(HV_LINK) $(CHECK_WRAP) -o $@ $(CHECK_OBJ) $(B)/gen/check-symbols.S.o
+
+$(B)/check/paravane: $(B)/check/paravane.elf
 	@echo '  $@'
 	$(Q)$(OBJCOPY) -O binary $< $@
 
