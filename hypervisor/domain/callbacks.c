@@ -7,6 +7,7 @@
 #include <abi/nmi.h>
 #include <domain.h>
 #include <hypercall.h>
+#include <sched.h>
 #include <string.h>
 #include <uaccess.h>
 
@@ -32,8 +33,8 @@ long do_set_trap_table(u64 list, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 			return -EINVAL;
 		v->trap_address[trap.vector] = trap.address;
 		v->trap_flags[trap.vector] = trap.flags & (TI_DPL_MASK | TI_MASK_EVENTS);
-		if (n % 256 == 0)
-			preempt_point();
+		if (n % 256 == 0 && batch_point())
+			return 0;
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <domain.h>
 #include <entry.h>
 #include <hypercall.h>
+#include <sched.h>
 #include <string.h>
 #include <uaccess.h>
 
@@ -71,8 +72,8 @@ long do_multicall(u64 list, u64 count, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 		user_access_begin();
 		raw_put_u64(result, list + ENTRY_RESULT, fault);
 		user_access_end();
-		if (unlikely(!((list >> 6) & (PREEMPT_EVERY - 1))))
-			preempt_point();
+		if (unlikely(!((list >> 6) & (PREEMPT_EVERY - 1))) && batch_point())
+			break;
 	}
 	return 0;
 fault:

@@ -92,6 +92,22 @@ void vcpu_unpause(struct vcpu *v)
 	spin_unlock(&sched_lock);
 }
 
+bool vcpu_offline_unless_last(struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+	bool others = false;
+
+	spin_lock(&sched_lock);
+	for (int i = 0; i < d->vcpu_count; i++)
+		others |= d->vcpu[i] && d->vcpu[i] != v && d->vcpu[i]->online;
+	if (others || !v->online) {
+		v->online = false;
+		sched_stop(v);
+	}
+	spin_unlock(&sched_lock);
+	return others || !v->online;
+}
+
 /* --- the end ------------------------------------------------------------------------------------------------------------ */
 
 static void kill_timers(struct domain *d)

@@ -131,7 +131,7 @@ static void watchdog_ran_out(struct timer *t)
 {
 	struct watchdog *w = container_of(t, struct watchdog, timer);
 
-	if (!w->domain->is_shut_down)
+	if (READ_ONCE(w->used) && !w->domain->is_shut_down)
 		domain_shutdown(w->domain, SHUTDOWN_watchdog);
 }
 
@@ -147,7 +147,7 @@ static long watchdog_new(struct domain *d, u32 seconds)
 	if (!seconds)
 		return -EINVAL;
 	for (u32 i = 0; i < ARRAY_SIZE(d->watchdog); i++) {
-		if (!d->watchdog[i].domain) {
+		if (!__atomic_exchange_n(&d->watchdog[i].used, true, __ATOMIC_ACQ_REL)) {
 			watchdog_start(d, i, seconds);
 			return i + 1;
 		}
@@ -163,13 +163,13 @@ static long watchdog(struct domain *d, u64 arg)
 		return -EFAULT;
 	if (!op.id)
 		return watchdog_new(d, op.timeout);
-	if (op.id > ARRAY_SIZE(d->watchdog) || !d->watchdog[op.id - 1].domain)
+	if (op.id > ARRAY_SIZE(d->watchdog) || !READ_ONCE(d->watchdog[op.id - 1].used))
 		return -EINVAL;
 	if (op.timeout) {
 		watchdog_start(d, op.id - 1, op.timeout);
 	} else {
-		d->watchdog[op.id - 1].domain = NULL;
 		timer_stop(&d->watchdog[op.id - 1].timer);
+		WRITE_ONCE(d->watchdog[op.id - 1].used, false);
 	}
 	return 0;
 }

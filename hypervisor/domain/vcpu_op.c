@@ -11,6 +11,7 @@
 #include <frames.h>
 #include <hypercall.h>
 #include <pvclock.h>
+#include <sched.h>
 #include <string.h>
 #include <uaccess.h>
 
@@ -169,17 +170,8 @@ static long up(struct vcpu *v)
 
 static long down(struct vcpu *v)
 {
-	struct domain *d = v->domain;
-	bool others = false;
-
-	for (int i = 0; i < d->vcpu_count; i++)
-		others |= d->vcpu[i] && d->vcpu[i] != v && d->vcpu[i]->online;
-	if (!others && v->online) {
-		domain_shutdown(d, SHUTDOWN_poweroff);
-		return 0;
-	}
-	vcpu_offline(v);
-	vcpu_kick(v);
+	if (!vcpu_offline_unless_last(v))
+		domain_shutdown(v->domain, SHUTDOWN_poweroff);
 	return 0;
 }
 
@@ -236,6 +228,7 @@ static void move_vcpu_info(struct vcpu *v, struct vcpu_info *to)
 static long register_vcpu_info(struct vcpu *v, u64 arg)
 {
 	struct vcpu_register_vcpu_info op;
+	mfn_t none = INVALID_MFN;
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -EFAULT;
@@ -245,7 +238,10 @@ static long register_vcpu_info(struct vcpu *v, u64 arg)
 		return -EINVAL;
 	if (get_frame_type(op.mfn, v->domain->id, FRAME_WRITABLE))
 		return -EINVAL;
-	v->info_mfn = op.mfn;
+	if (!__atomic_compare_exchange_n(&v->info_mfn, &none, op.mfn, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		put_frame_type(op.mfn);	/* another vCPU was faster */
+		return -EINVAL;
+	}
 	move_vcpu_info(v, mfn_to_virt(op.mfn) + op.offset);
 	return 0;
 }

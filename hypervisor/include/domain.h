@@ -47,7 +47,8 @@ struct domain {
 
 	struct watchdog {
 		struct timer timer;
-		struct domain *domain;	/* NULL: not in use */
+		struct domain *domain;
+		bool used;	/* [a] */
 	} watchdog[2];
 	u64 vm_assist;		/* bit n: VMASST_TYPE_n */
 	u8 handle[16];

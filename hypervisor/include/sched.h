@@ -25,6 +25,9 @@ void domain_stop_vcpus(struct domain *d);	/* after is_shut_down was set or clear
 void vcpu_pause(struct vcpu *v);	/* the same for one vCPU, not the caller */
 void vcpu_unpause(struct vcpu *v);
 
+/* VCPUOP_down. False: v is the only one that is up, and stays so. */
+bool vcpu_offline_unless_last(struct vcpu *v);
+
 /*
  * d->dying is set. Returns when every vCPU of d has left the hypervisor for good: it never runs again, no CPU has its state, its
  * timers and the domain's do not fire. One that is in a hypercall runs on until its way back, and so lets go of what it holds.
