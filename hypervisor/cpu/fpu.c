@@ -113,6 +113,8 @@ void fpu_switch(struct vcpu *prev, struct vcpu *next)
 {
 	if (prev)
 		fpu_unload(prev);
+	else
+		set_ts();
 	if (cpu_has.xsave && (!prev || prev->xcr0 != next->xcr0))
 		set_xcr0(next->xcr0);
 }
