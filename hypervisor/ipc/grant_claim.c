@@ -2,6 +2,15 @@
 /* Claims of the rarer kinds: entries of version 2, and entries that are in use already (grant_table.h). */
 #include "grant_table.h"
 
+/* Of version 1: the guest has changed the entry under the first try. It may do so again, but not for ever. */
+slow_path bool commit_again(u64 *entry, u64 *old, domid_t to, bool readonly)
+{
+	for (int i = 1; i < TRIES && permits(*old, to, readonly); i++)
+		if (cas64(entry, old, *old | (readonly ? GTF_reading : IN_USE)))
+			return true;
+	return false;
+}
+
 /*
  * The bits are apart from what was judged, so that must be the same once they are set. Another domain's grant that is passed on
  * can be copied, but not mapped.

@@ -137,18 +137,23 @@ static inline bool permits(u64 entry, domid_t to, bool readonly)
 	return ((u32)entry & judged) == (GTF_permit_access | (u32)to << 16);
 }
 
+slow_path bool commit_again(u64 *entry, u64 *old, domid_t to, bool readonly);
+
 static inline int claim_v1(u64 *entry, struct active *a, domid_t to, bool readonly)
 {
-	u64 old = READ_ONCE(*entry);
+	u64 old = READ_ONCE(*entry), saw;
 
-	for (int i = 0; i < TRIES && likely(permits(old, to, readonly)); i++) {
-		if (likely(cas64(entry, &old, old | (readonly ? GTF_reading : IN_USE)))) {
-			a->mfn = old >> 32;
-			a->part = WHOLE;
-			return GNTST_okay;
-		}
+	if (unlikely(!permits(old, to, readonly)))
+		return GNTST_general_error;
+	if (unlikely(!cas64(entry, &old, old | (readonly ? GTF_reading : IN_USE)))) {
+		saw = old;
+		if (!commit_again(entry, &saw, to, readonly))
+			return GNTST_general_error;
+		old = saw;
 	}
-	return GNTST_general_error;
+	a->mfn = old >> 32;
+	a->part = WHOLE;
+	return GNTST_okay;
 }
 
 /* What a claim is for. */
