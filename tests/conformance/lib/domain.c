@@ -23,6 +23,8 @@
 #define STEP_NS 200000UL
 #define LAST_PARTS_NS 20000000UL	/* from an id that is gone to the last page that is back */
 
+const struct xen_domctl_createdomain *createdomain_other;
+
 static struct domain domains[3];
 static struct vcpu_guest_context context __attribute__((aligned(4096)));
 
@@ -77,6 +79,8 @@ int64_t create_empty(uint32_t max_vcpus)
 	struct xen_domctl op = { .u.createdomain = createdomain_arguments() };
 	int64_t r;
 
+	if (createdomain_other)
+		op.u.createdomain = *createdomain_other;
 	op.u.createdomain.max_vcpus = max_vcpus;
 	r = domctl(XEN_DOMCTL_createdomain, 0, &op);
 	return r ? r : op.domain;

@@ -54,6 +54,8 @@ int64_t domctl_simple(uint32_t cmd, uint16_t id);
 struct xen_domctl_getdomaininfo domain_info(uint16_t id);
 /* createdomain's argument as make_domain uses it. */
 struct xen_domctl_createdomain createdomain_arguments(void);
+/* What create_empty and make_domain use instead, if not NULL; max_vcpus is theirs. */
+extern const struct xen_domctl_createdomain *createdomain_other;
 /* An empty domain of any free id with room for vCPUs and memory: not even vCPUs. Negative errno, or the id. */
 int64_t create_empty(uint32_t max_vcpus);
 int64_t domain_max_vcpus(uint16_t id, uint32_t max);
