@@ -214,5 +214,7 @@ void xs_init(void)
 	byte_ring_producer(&requests, page->req, sizeof(page->req), &page->req_prod, &page->req_cons);
 	byte_ring_consumer(&replies, page->rsp, sizeof(page->rsp), &page->rsp_prod, &page->rsp_cons);
 	evtchn_set_handler(port(), wake, NULL);
-	usable = thread_create("xenbus", reader, NULL);
+	usable = true;			/* before the reader looks */
+	if (!thread_create("xenbus", reader, NULL))
+		usable = false;
 }
