@@ -121,6 +121,77 @@ static void granter_dies(void)
 	d->made = false;
 }
 
+/* It maps what domain 0 grants, and never unmaps it. */
+static void maps_and_stops(uint64_t ref)
+{
+	uint8_t *window = page_alloc();
+	struct gnttab_copy copy = {
+		.source = { .u.ref = (uint32_t)ref, .domid = 0 },
+		.dest = { .u.gmfn = mfn_of(page_alloc()), .domid = DOMID_SELF },
+		.len = 8, .flags = GNTCOPY_source_gref, .status = 99 };
+
+	map_page(window, 0);
+	check_eq("TWO-GRANT-9", grant_map((uint64_t)window, GNTMAP_host_map, (uint32_t)ref, 0, NULL), GNTST_okay,
+		 "a domain maps a page that domain 0 grants it");
+	check_eq("TWO-GRANT-10", *(volatile uint8_t *)window, 0x31, "and reads it");
+	*(volatile uint8_t *)(window + 1) = 0x32;
+	check("TWO-GRANT-11", grant_op(GNTTABOP_copy, &copy) == 0 && copy.status == GNTST_okay, "and copies from it");
+	check("TWO-GRANT-12", grant_map((uint64_t)page_alloc(), GNTMAP_host_map, (uint32_t)ref + 1, 0, NULL) < 0,
+	      "a page that domain 0 grants to another is not mapped");
+	check("TWO-GRANT-13", grant_map((uint64_t)page_alloc(), GNTMAP_host_map, (uint32_t)ref + 2, 0, NULL) < 0,
+	      "a page granted read-only is not mapped writable");
+	hypercall(set_trap_table, 0);
+	__asm__ volatile("ud2");
+}
+
+static void mapper_dies(void)
+{
+	struct grant_entry_v1 *table = grant_table_map();
+	uint8_t *mine = page_alloc();
+	struct evtchn_status status = { .dom = DOMID_SELF };
+	int reason;
+
+	d = make_domain(1);
+	mine[0] = 0x31;
+	grant_page(table, 40, d->id, mine, GTF_permit_access);
+	grant_page(table, 41, (uint16_t)(d->id + 1), mine, GTF_permit_access);
+	grant_page(table, 42, d->id, mine, GTF_permit_access | GTF_readonly);
+	status.port = (uint32_t)evtchn_alloc_unbound(DOMID_SELF, d->id);
+	reason = run_code(d, maps_and_stops, 40);
+	check("TWO-GRANT-14", reason == SHUTDOWN_crash && mine[1] == 0x32 && (table[40].flags & (GTF_reading | GTF_writing)) == (GTF_reading | GTF_writing),
+	      "while the domain that crashed is there its mapping is");
+	destroy_domain(d);
+	check_eq("TWO-GRANT-15", table[40].flags & (GTF_reading | GTF_writing), 0, "when it is destroyed the entry is free to be changed");
+	check("TWO-EVENT-9", hypercall(event_channel_op, EVTCHNOP_status, &status) == 0 && status.status == EVTCHNSTAT_unbound,
+	      "a port that was offered to it stays unbound");
+	table[40].flags = table[41].flags = table[42].flags = 0;
+	evtchn_close(status.port);
+}
+
+static void binds_and_stops(uint64_t remote_port)
+{
+	struct evtchn_bind_interdomain bind = { .remote_dom = 0, .remote_port = (uint32_t)remote_port };
+
+	hypercall(event_channel_op, EVTCHNOP_bind_interdomain, &bind);
+}
+
+static void binder_dies(void)
+{
+	struct evtchn_status status = { .dom = DOMID_SELF };
+
+	d = make_domain(1);
+	status.port = (uint32_t)evtchn_alloc_unbound(DOMID_SELF, d->id);
+	run_code(d, binds_and_stops, status.port);
+	hypercall(event_channel_op, EVTCHNOP_status, &status);
+	check("TWO-EVENT-10", status.status == EVTCHNSTAT_interdomain && status.u.interdomain.dom == d->id,
+	      "a port that a domain has bound to is told as interdomain, with its id");
+	destroy_domain(d);
+	hypercall(event_channel_op, EVTCHNOP_status, &status);
+	check_eq("TWO-EVENT-11", status.status, EVTCHNSTAT_unbound, "when that domain is gone the port is unbound");
+	check("TWO-EVENT-12", evtchn_send(status.port) == -EINVAL || evtchn_send(status.port) == 0, "sending on it does no harm");
+	evtchn_close(status.port);
+}
+
 static void looks_around(uint64_t expected_id)
 {
 	uint32_t r[4];
@@ -140,6 +211,8 @@ void test_main(void)
 	events();
 	granting();
 	granter_dies();
+	mapper_dies();
+	binder_dies();
 	d = make_domain(1);
 	run_code(d, looks_around, d->id);
 	destroy_domain(d);
