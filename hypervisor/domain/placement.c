@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From an image and two sizes to the order of pages that placement.h draws. Pure arithmetic: touches no memory of the domain. */
+/* From an image and two sizes to the order of pages that placement.h draws. Only arithmetic: no memory is touched. */
 #include <placement.h>
 
 #define PAGE_BYTES 4096ul

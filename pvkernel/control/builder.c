@@ -22,7 +22,6 @@
 #include "../include/hypercall.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
-#include "../include/sched.h"
 #include "builder.h"
 #include "hypercontrol.h"
 #include "unpack.h"
@@ -210,7 +209,10 @@ static int map_frame(struct builder *b)
 
 /* --- page tables ------------------------------------------------------------------------------------ */
 
-/* The entries of 2^shift bytes each that cover [start, end) lie one after another from `tables` on, and name the pages from `child` on. */
+/*
+ * The entries of 2^shift bytes each that cover [start, end) lie one after another from `tables` on, and name the pages
+ * from `child` on.
+ */
 static void fill_level(const struct builder *b, u64 start, u64 end, int shift, u64 *tables, u64 child, u64 flags)
 {
 	u64 first = start >> shift, count = ((end - 1) >> shift) - first + 1;
@@ -385,29 +387,6 @@ static int build(struct builder *b, struct build_result *result)
 	return err;
 }
 
-/* One build at a time: the unpacked kernel is shared. */
-static bool building;
-static struct wait_queue others = WAIT_QUEUE_INIT(others);
-
-static void build_lock(void)
-{
-	bool irq = irq_save();
-
-	while (building)
-		wait_on(&others);
-	building = true;
-	irq_restore(irq);
-}
-
-static void build_unlock(void)
-{
-	bool irq = irq_save();
-
-	building = false;
-	wake_up(&others);
-	irq_restore(irq);
-}
-
 int build_domain(u16 domid, const struct build_request *request, struct build_result *result, char *error, size_t size)
 {
 	struct builder *b = kmalloc(sizeof(*b));
@@ -418,7 +397,6 @@ int build_domain(u16 domid, const struct build_request *request, struct build_re
 		return -ENOMEM;
 	}
 	*b = (struct builder){ .domid = domid, .request = request, .error = error, .error_size = size };
-	build_lock();
 	err = read_request(b);
 	if (!err) {
 		b->mfns = vmalloc(request->pages * sizeof(*b->mfns));
@@ -427,7 +405,6 @@ int build_domain(u16 domid, const struct build_request *request, struct build_re
 			vfree(b->mfns);
 	}
 	kernel_unpack_trim();
-	build_unlock();
 	kfree(b);
 	return err;
 }

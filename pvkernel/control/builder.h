@@ -18,9 +18,10 @@ struct build_result {
 };
 
 /*
- * The domain has vCPUs and a memory limit, no memory. 0, or a negative errno and a line that says why: -EINVAL the image
- * is not one that can start, -E2BIG the command line is too long, -ENOMEM the domain's, the machine's or domain 0's memory is
- * short, others as the hypervisor gave them. After an error the domain is to be destroyed.
+ * The domain has vCPUs and a memory limit, no memory. One build at a time: the caller holds domains_lock(). 0, or a
+ * negative errno and a line that says why: -EINVAL the image is not one that can start, -E2BIG the command line is too
+ * long, -ENOMEM the domain's, the machine's or domain 0's memory is short, others as the hypervisor gave them. After an
+ * error the domain is to be destroyed.
  */
 int build_domain(u16 domid, const struct build_request *request, struct build_result *result, char *error, size_t size);
 

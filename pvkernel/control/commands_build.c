@@ -13,6 +13,7 @@
 #include "../include/shell.h"
 #include "../include/time.h"
 #include "builder.h"
+#include "domains.h"
 #include "hypercontrol.h"
 #include "ramdisk.h"
 
@@ -84,8 +85,11 @@ static int try_build(u16 domid, const struct build_request *request)
 	struct xen_domctl op;
 	char error[160];
 	u64 start = rdtsc();
-	long err = build_domain(domid, request, &result, error, sizeof(error));
+	long err;
 
+	domains_lock();
+	err = build_domain(domid, request, &result, error, sizeof(error));
+	domains_unlock();
 	if (err) {
 		printf("build: %s\n", error);
 		return 1;
@@ -134,4 +138,5 @@ static int cmd_build(int argc, char **argv)
 		domctl(XEN_DOMCTL_destroydomain, domid, &op);
 	return err != 0;
 }
-COMMAND(build, cmd_build, "FILE MIB [ARGUMENTS [RAMDISK]]: runs a kernel in a domain, two seconds at most, shows what it printed");
+COMMAND(build, cmd_build,
+	"FILE MIB [ARGUMENTS [RAMDISK]]: runs a kernel in a domain, two seconds at most, shows what it printed");

@@ -78,7 +78,8 @@ static const char *unpack_lz4(u8 *out, size_t length, const u8 *in, size_t size)
 			continue;
 		if (n > size - at || n > LZ4_MAX_INPUT_SIZE)
 			return "its lz4 stream ends early";
-		got = LZ4_decompress_safe((const char *)in + at, (char *)out + made, n, MIN(length - made, LZ4_MAX_INPUT_SIZE));
+		got = LZ4_decompress_safe((const char *)in + at, (char *)out + made, n,
+					  MIN(length - made, LZ4_MAX_INPUT_SIZE));
 		if (got < 0)
 			return "its lz4 stream is damaged";
 		at += n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a kernel file for domain 0's builder: ELF, gzip, or bzImage with any payload, the decompressors' own code under
- * the sanitizers. Domain 0 has 4 MiB for what is unpacked; more must not be asked for, and nothing be left over.
+ * Any bytes as a kernel file for domain 0's builder: ELF, gzip, or bzImage with any payload, the decompressors' own code
+ * under the sanitizers. Domain 0 has 4 MiB for what is unpacked; more must not be asked for, and nothing be left over.
  */
 #include <stdlib.h>
 

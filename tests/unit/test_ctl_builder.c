@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The builder of guests against a pretended hypervisor: frames are pages of a file, a foreign mapping shows them, and when the
- * root is pinned its tables are walked again from nothing: only the domain's frames, no table writable, no page left
- * mapped by domain 0, every address where the ABI says it is. The layout is judged by what Xen's own builder made of a
- * Debian kernel.
+ * The builder of guests against a pretended hypervisor: frames are pages of a file, a foreign mapping shows them, and
+ * when the root is pinned its tables are walked again from nothing: only the domain's frames, no table writable, no page
+ * left mapped by domain 0, every address where the ABI says it is. The layout is judged by what Xen's own builder made
+ * of a Debian kernel.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -20,7 +20,6 @@
 
 /* In place of the kernel's headers. */
 #define PVK_MM_H
-#define PVK_SCHED_H
 #define PVK_LIB_H
 #define PVK_HYPERCALL_H
 #include <abi/arch-x86_64.h>
@@ -67,29 +66,6 @@ static void *kmalloc(size_t size)
 #define kfree free
 #define vmalloc malloc
 #define vfree free
-
-static bool irq_save(void)
-{
-	return true;
-}
-
-static void irq_restore(bool was)
-{
-}
-
-struct wait_queue {
-	int unused;
-};
-#define WAIT_QUEUE_INIT(q) { 0 }
-
-static void wait_on(struct wait_queue *q)
-{
-	fail_msg("two builds at once");
-}
-
-static void wake_up(struct wait_queue *q)
-{
-}
 
 /* --- the hypervisor ----------------------------------------------------------------------------------------- */
 
@@ -147,7 +123,8 @@ void *foreign_map(u16 domid, const u64 *mfns, u64 count)
 		assert_false(machine.pinned);
 		m->mfns[i] = mfns[i];
 		machine.mapped[n]++;
-		mmap(m->at + (i << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine.file, n << PAGE_SHIFT);
+		mmap(m->at + (i << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine.file,
+		     n << PAGE_SHIFT);
 	}
 	return m->at;
 }
@@ -318,10 +295,7 @@ static void machine_reset(u64 limit, unsigned int largest)
 	else
 		machine.file = memfd_create("frames", 0);
 	assert_int_equal(ftruncate(machine.file, (off_t)NR_FRAMES << PAGE_SHIFT), 0);
-	memset((char *)&machine + offsetof(__typeof__(machine), top), 0, sizeof(machine) - offsetof(__typeof__(machine), top));
-	machine.top = SHARED_MFN;
-	machine.limit = limit;
-	machine.largest = largest;
+	machine = (__typeof__(machine)){ .file = machine.file, .top = SHARED_MFN, .limit = limit, .largest = largest };
 }
 
 static int try(const struct trial *t, struct build_result *result)
@@ -345,7 +319,8 @@ static void read_memory(const u64 *p2m, u64 address, void *to, u64 size)
 		((u8 *)to)[i] = ((const u8 *)frame(p2m[address >> PAGE_SHIFT]))[address % PAGE_SIZE];
 }
 
-static void check_start_info(const struct trial *t, const struct placement *p, const u64 *p2m, const struct build_result *result)
+static void check_start_info(const struct trial *t, const struct placement *p, const u64 *p2m,
+			     const struct build_result *result)
 {
 	const struct start_info *si = frame(p2m[p->start_info]);
 
@@ -368,7 +343,7 @@ static void check_start_info(const struct trial *t, const struct placement *p, c
 	assert_int_equal(si->nr_p2m_frames, p->p2m_apart ? p->p2m.pages + p->p2m_tables.pages : 0);
 	assert_int_equal(si->mod_len, t->ramdisk_size);
 	if (t->ramdisk_size)
-		assert_int_equal(si->mod_start, t->mod_start_pfn ? p->initrd.pfn : t->virt_base + (p->initrd.pfn << PAGE_SHIFT));
+		assert_int_equal(si->mod_start, t->mod_start_pfn ? p->initrd.pfn : placed_at(p, p->initrd.pfn));
 }
 
 static void check_grants(const struct build_result *result)
@@ -434,8 +409,8 @@ static void check_trial(const struct trial *t)
 	make_image(&m, t);
 	assert_true(image_parse(&image, m.bytes, m.size));
 	assert_true(place_domain(&p, &image, t->pages, t->ramdisk_size, 2));
-	/* The list is found by the machine's frames alone: the page of it that the tables show, or the first at INIT_P2M. */
 	assert_true(machine.pinned);
+	/* The frames as the machine gave them, from the top down. */
 	for (u64 i = 0, top = SHARED_MFN, order; i < t->pages; i += 1ul << order) {
 		order = t->largest;
 		while (1ul << order > t->pages - i)
