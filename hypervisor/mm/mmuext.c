@@ -252,7 +252,11 @@ op_list(struct vcpu *v, struct domain *d, domid_t owner, u64 ops, u32 count, u64
 		rc = foreign ? foreign_op(v, d, owner, cmd, arg1, arg2) : self_op(v, cmd, arg1, arg2);
 		if (unlikely(rc))
 			break;
-		if (unlikely(!(++done % 16)) && batch_point())
+		if (likely(++done % 16))
+			continue;
+		if (foreign)
+			preempt_point();	/* not to be stopped here: there is a reference on the other domain */
+		else if (batch_point())
 			break;
 	}
 out:

@@ -255,6 +255,15 @@ static inline void unlock_l1(struct domain *d, u64 *table)
 	*table = NO_TABLE;
 }
 
+/* True: end the batch. Where there is a reference on another domain one may not be stopped. */
+static bool update_point(struct domain *d, domid_t owner)
+{
+	if (likely(d == current->domain && owner == d->id))
+		return batch_point();
+	preempt_point();
+	return false;
+}
+
 /* The lock is kept from one request to the next while they are for the same L1 table. */
 static __attribute__((noinline)) long
 update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u64 done_at)
@@ -282,7 +291,7 @@ update_list(struct domain *d, domid_t owner, u64 requests, u32 count, u64 done_a
 			break;
 		if (unlikely(!(++done % PREEMPT_EVERY))) {
 			unlock_l1(d, &table);
-			if (batch_point())
+			if (update_point(d, owner))
 				break;
 		}
 	}

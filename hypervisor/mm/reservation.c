@@ -37,6 +37,15 @@ static int domain_of(struct vcpu *v, u16 id, struct domain **d)
 	return *d ? 0 : -ESRCH;
 }
 
+/* Between two extents. True: nobody will see the rest. With a reference on another domain one may not be stopped here. */
+static bool extent_point(struct vcpu *v, struct domain *d)
+{
+	if (d == v->domain)
+		return batch_point();
+	preempt_point();
+	return false;
+}
+
 static void put_domain_of(struct vcpu *v, struct domain *d)
 {
 	if (d != v->domain)
@@ -124,7 +133,7 @@ static long for_each_extent(struct vcpu *v, u64 arg, bool (*one)(struct extents 
 		return 0;
 	if (extents_parse(v, d, &r, &e))
 		for (; i < e.count && one(&e, e.list + i * 8); i++)
-			if (batch_point())
+			if (extent_point(v, d))
 				break;
 	put_domain_of(v, d);
 	return i;
@@ -242,7 +251,8 @@ static int exchange_all(struct exchange *x, struct xen_memory_exchange *e)
 		return -ENOMEM;
 	for (chunk = e->nr_exchanged << e->in.extent_order >> x->chunk_order; chunk < chunks; chunk++) {
 		rc = exchange_chunk(x, chunk, x->taken + PAGE_SIZE / 8);
-		if (rc || batch_point())
+		preempt_point();
+		if (rc || abandoned(current))
 			break;
 	}
 	free_pages(x->taken, 1);
