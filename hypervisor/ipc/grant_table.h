@@ -206,8 +206,6 @@ slow_path void grant_unclaimed(void);	/* the domain is dead, and this was the la
 
 static inline __attribute__((always_inline)) void release(struct grant_table *t, const struct claim *c, bool readonly)
 {
-	bool ended;
-
 	spin_lock(&t->lock);
 	if (unlikely(!--t->claims))
 		grant_unclaimed();
@@ -216,10 +214,7 @@ static inline __attribute__((always_inline)) void release(struct grant_table *t,
 		__atomic_and_fetch(c->status, ~IN_USE, __ATOMIC_SEQ_CST);
 	else if (c->what->claims < A_WRITE)
 		__atomic_and_fetch(c->status, ~GTF_writing, __ATOMIC_SEQ_CST);
-	ended = t->ended;
 	spin_unlock(&t->lock);
-	if (unlikely(ended))
-		domain_let_go();
 }
 
 /* The version stays as long as there is a claim, so this needs no lock. */
