@@ -12,14 +12,14 @@ static uint64_t tot_pages(uint16_t id)
 
 static int64_t decrease(uint16_t id, uint64_t *mfns, uint64_t count)
 {
-	struct xen_memory_reservation op = { .extent_start = (uint64_t)mfns, .nr_extents = count, .domid = id };
+	struct xen_memory_reservation op = {.extent_start = (uint64_t)mfns, .nr_extents = count, .domid = id};
 
 	return hypercall(memory_op, XENMEM_decrease_reservation, &op);
 }
 
 static int64_t reservation(unsigned int cmd, uint16_t id)
 {
-	struct xen_memory_domain op = { .domid = id };
+	struct xen_memory_domain op = {.domid = id};
 
 	return hypercall(memory_op, cmd, &op);
 }
@@ -28,20 +28,25 @@ static void limits(uint16_t id)
 {
 	int64_t r = domain_max_mem(id, 64 * 4);
 
-	check("DOMCTL-MAXMEM-1", r == 0 && domain_info(id).max_pages == 64, "max_memkb is the limit in KiB, a page is 4 of them");
+	check("DOMCTL-MAXMEM-1", r == 0 && domain_info(id).max_pages == 64,
+	      "max_memkb is the limit in KiB, a page is 4 of them");
 	domain_max_mem(id, 4 * 10 + 3);
 	check_eq("DOMCTL-MAXMEM-2", domain_info(id).max_pages, 10, "a part of a page does not count");
-	check_eq("DOMCTL-MAXMEM-3", domain_populate(id, frames, 16), 10, "populate_physmap stops at the limit and tells how many came");
+	check_eq("DOMCTL-MAXMEM-3", domain_populate(id, frames, 16), 10,
+		 "populate_physmap stops at the limit and tells how many came");
 	check_eq("DOMCTL-MAXMEM-4", tot_pages(id), 10, "tot_pages counts what the domain owns");
 	r = domain_max_mem(id, 4 * 4);
 	check("DOMCTL-MAXMEM-5", r == 0 && domain_info(id).max_pages == 4 && tot_pages(id) == 10,
 	      "a limit below what the domain has is set, and takes nothing away");
 	check_eq("DOMCTL-MAXMEM-6", domain_populate(id, frames + 32, 1), 0, "then nothing more can be had");
-	check_eq("DOMCTL-MAXMEM-7", decrease(id, frames, 8), 8, "decrease_reservation by domain 0 takes the domain's frames back");
+	check_eq("DOMCTL-MAXMEM-7", decrease(id, frames, 8), 8,
+		 "decrease_reservation by domain 0 takes the domain's frames back");
 	check_eq("DOMCTL-MAXMEM-8", tot_pages(id), 2, "and tot_pages is less by that number");
-	check_eq("DOMCTL-MAXMEM-9", domain_populate(id, frames, 8), 2, "below the limit pages can be had again");
+	check_eq("DOMCTL-MAXMEM-9", domain_populate(id, frames, 8), 2,
+		 "below the limit pages can be had again");
 	r = domain_max_mem(id, ~0UL);
-	check("DOMCTL-MAXMEM-10", r == 0 && domain_info(id).max_pages >= 0x7fffffff, "a limit above all memory is set");
+	check("DOMCTL-MAXMEM-10", r == 0 && domain_info(id).max_pages >= 0x7fffffff,
+	      "a limit above all memory is set");
 	domain_max_mem(id, 1024);
 }
 
@@ -59,16 +64,18 @@ static void pages(uint16_t id)
 {
 	uint64_t before = free_pages(), had = tot_pages(id);
 	struct xen_memory_reservation op = {
-		.extent_start = (uint64_t)frames, .nr_extents = 2, .extent_order = 2, .domid = id };
+		.extent_start = (uint64_t)frames, .nr_extents = 2, .extent_order = 2, .domid = id};
 	bool distinct = true;
 	int64_t r;
 
 	frames[0] = 100, frames[1] = 104;
 	r = hypercall(memory_op, XENMEM_populate_physmap, &op);
-	check("DOMCTL-POPULATE-1", r == 2 && tot_pages(id) == had + 8, "extents of order 2 are four pages each");
+	check("DOMCTL-POPULATE-1", r == 2 && tot_pages(id) == had + 8,
+	      "extents of order 2 are four pages each");
 	check("DOMCTL-POPULATE-2", frames[0] % 4 == 0 && frames[1] % 4 == 0 && frames[0] != frames[1],
 	      "the first frame of each is told, aligned to its size");
-	check("DOMCTL-POPULATE-3", m2p(frames[0]) == 100 && m2p(frames[0] + 3) == 103 && m2p(frames[1] + 1) == 105,
+	check("DOMCTL-POPULATE-3",
+	      m2p(frames[0]) == 100 && m2p(frames[0] + 3) == 103 && m2p(frames[1] + 1) == 105,
 	      "the m2p of each frame is the pfn given, counted up");
 	check_eq("DOMCTL-POPULATE-4", before - free_pages(), 8, "free_pages is less by that number");
 	check_eq("DOMCTL-POPULATE-5", decrease(id, &op.extent_start, 1), 0,
@@ -125,7 +132,8 @@ void test_main(void)
 {
 	uint16_t id = (uint16_t)create_empty(1);
 
-	check_eq("DOMCTL-MAXMEM-14", domain_populate(id, frames, 1), 0, "before max_mem a domain gets no page");
+	check_eq("DOMCTL-MAXMEM-14", domain_populate(id, frames, 1), 0,
+		 "before max_mem a domain gets no page");
 	limits(id);
 	asked_elsewhere(id);
 	pages(id);

@@ -60,16 +60,20 @@ static void nowhere(void)
 
 	context_for(d, &c, no_handler, 0);
 	c.user_regs.rip = UNMAPPED;
-	check("CRASH-7", set_context(d->id, 0, &c) == 0 && domctl_simple(XEN_DOMCTL_unpausedomain, d->id) == 0 && wait_shutdown(d) == SHUTDOWN_crash,
+	check("CRASH-7",
+	      set_context(d->id, 0, &c) == 0 && domctl_simple(XEN_DOMCTL_unpausedomain, d->id) == 0 &&
+		      wait_shutdown(d) == SHUTDOWN_crash,
 	      "starting at an address that is not mapped ends the domain with reason crash");
-	check("CRASH-8", domctl_with(XEN_DOMCTL_getvcpucontext, d->id, .u.vcpucontext.ctxt = (uint64_t)&c) == 0 && c.user_regs.rip == UNMAPPED,
+	check("CRASH-8",
+	      domctl_with(XEN_DOMCTL_getvcpucontext, d->id, .u.vcpucontext.ctxt = (uint64_t)&c) == 0 &&
+		      c.user_regs.rip == UNMAPPED,
 	      "the registers of a crashed domain can be got: rip is where it died");
 	destroy_domain(d);
 }
 
 static void watched(uint64_t argument)
 {
-	struct sched_watchdog op = { .id = 0, .timeout = 1 };
+	struct sched_watchdog op = {.id = 0, .timeout = 1};
 
 	(void)argument;
 	hypercall(sched_op, SCHEDOP_watchdog, &op);
@@ -79,7 +83,7 @@ static void watched(uint64_t argument)
 
 static void odd_reason(uint64_t argument)
 {
-	struct sched_shutdown op = { .reason = (uint32_t)argument };
+	struct sched_shutdown op = {.reason = (uint32_t)argument};
 
 	hypercall(sched_op, SCHEDOP_shutdown, &op);
 }
@@ -89,17 +93,22 @@ static void reasons(void)
 	struct sched_remote_shutdown op;
 	struct domain *d = make_domain(1);
 
-	check_eq("CRASH-9", run_code(d, watched, 0), SHUTDOWN_watchdog, "a watchdog that nobody feeds ends the domain with reason watchdog");
+	check_eq("CRASH-9", run_code(d, watched, 0), SHUTDOWN_watchdog,
+		 "a watchdog that nobody feeds ends the domain with reason watchdog");
 	destroy_domain(d);
 	d = make_domain(1);
-	check_eq("CRASH-10", run_code(d, odd_reason, 77), 77, "a reason that means nothing is told as it was given");
+	check_eq("CRASH-10", run_code(d, odd_reason, 77), 77,
+		 "a reason that means nothing is told as it was given");
 	destroy_domain(d);
 	d = make_domain(1);
-	op = (struct sched_remote_shutdown){ .domain_id = d->id, .reason = SHUTDOWN_crash };
-	check_eq("CRASH-11", hypercall(sched_op, SCHEDOP_remote_shutdown, &op), 0, "domain 0 shuts another domain down by remote_shutdown");
-	check_eq("CRASH-12", domain_info(d->id).flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask, SHUTDOWN_crash, "with the reason that it gives");
+	op = (struct sched_remote_shutdown){.domain_id = d->id, .reason = SHUTDOWN_crash};
+	check_eq("CRASH-11", hypercall(sched_op, SCHEDOP_remote_shutdown, &op), 0,
+		 "domain 0 shuts another domain down by remote_shutdown");
+	check_eq("CRASH-12", domain_info(d->id).flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask,
+		 SHUTDOWN_crash, "with the reason that it gives");
 	op.domain_id = 77;
-	check_eq("CRASH-13", hypercall(sched_op, SCHEDOP_remote_shutdown, &op), -ESRCH, "of a domain that does not exist it fails with -ESRCH");
+	check_eq("CRASH-13", hypercall(sched_op, SCHEDOP_remote_shutdown, &op), -ESRCH,
+		 "of a domain that does not exist it fails with -ESRCH");
 	destroy_domain(d);
 }
 
@@ -115,5 +124,6 @@ void test_main(void)
 	dies("CRASH-6", stack_in_hypervisor, "a stack in the hypervisor's range");
 	nowhere();
 	reasons();
-	check_eq("CRASH-14", free_pages(), before, "of domains that crashed nothing is left when they are destroyed");
+	check_eq("CRASH-14", free_pages(), before,
+		 "of domains that crashed nothing is left when they are destroyed");
 }

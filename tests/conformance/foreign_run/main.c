@@ -11,7 +11,7 @@ static void compute(uint64_t argument)
 
 static void stop(uint64_t argument)
 {
-	struct sched_shutdown op = { .reason = (uint32_t)argument };
+	struct sched_shutdown op = {.reason = (uint32_t)argument};
 
 	hypercall(sched_op, SCHEDOP_shutdown, &op);
 }
@@ -29,7 +29,8 @@ void test_main(void)
 	uint64_t before = free_pages();
 	struct domain *d = make_domain(1);
 
-	check("RUN-1", run_code(d, compute, 41) == SHUTDOWN_poweroff && *in_guest(d, &answer) == 42 && !answer,
+	check("RUN-1",
+	      run_code(d, compute, 41) == SHUTDOWN_poweroff && *in_guest(d, &answer) == 42 && !answer,
 	      "a domain runs in its own memory");
 	destroy_domain(d);
 	check_eq("RUN-2", free_pages(), before, "its memory is free again");

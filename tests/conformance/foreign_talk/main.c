@@ -11,7 +11,7 @@ static uint8_t *granted;
 
 static void connect(uint64_t remote_port)
 {
-	struct evtchn_bind_interdomain bind = { .remote_dom = 0, .remote_port = (uint32_t)remote_port };
+	struct evtchn_bind_interdomain bind = {.remote_dom = 0, .remote_port = (uint32_t)remote_port};
 
 	bound = hypercall(event_channel_op, EVTCHNOP_bind_interdomain, &bind);
 	port = bind.local_port;
@@ -34,17 +34,21 @@ static void events(void)
 	d = make_domain(1);
 	local = evtchn_alloc_unbound(DOMID_SELF, d->id);
 	start_code(d, connect, (uint64_t)local);
-	check("TWO-EVENT-1", wait_for(in_guest(d, &ready)) && *in_guest(d, &bound) == 0, "a domain binds to a port that domain 0 offers it");
-	check("TWO-EVENT-2", *in_guest(d, &sent) == 0 && port_pending((uint32_t)local), "its event is pending at domain 0");
+	check("TWO-EVENT-1", wait_for(in_guest(d, &ready)) && *in_guest(d, &bound) == 0,
+	      "a domain binds to a port that domain 0 offers it");
+	check("TWO-EVENT-2", *in_guest(d, &sent) == 0 && port_pending((uint32_t)local),
+	      "its event is pending at domain 0");
 	wakes = (volatile uint32_t *)in_guest(d, &woken);
 	sleep_for(5000000);
-	check("TWO-EVENT-3", (domain_info(d->id).flags & XEN_DOMINF_blocked) != 0, "while it waits in SCHEDOP_block it is told as blocked");
+	check("TWO-EVENT-3", (domain_info(d->id).flags & XEN_DOMINF_blocked) != 0,
+	      "while it waits in SCHEDOP_block it is told as blocked");
 	evtchn_send((uint32_t)local);
 	check("TWO-EVENT-4", wait_for(wakes) == 1, "an event of domain 0 wakes it, once");
 	domctl_simple(XEN_DOMCTL_pausedomain, d->id);
 	evtchn_send((uint32_t)local);
 	sleep_for(5000000);
-	check("TWO-EVENT-5", *wakes == 1 && d->shared->evtchn_pending[0] >> *in_guest(d, &port) & 1, "while it is paused an event stays pending");
+	check("TWO-EVENT-5", *wakes == 1 && d->shared->evtchn_pending[0] >> *in_guest(d, &port) & 1,
+	      "while it is paused an event stays pending");
 	domctl_simple(XEN_DOMCTL_unpausedomain, d->id);
 	for (uint64_t end = system_time() + 1000000000; *wakes != 2 && system_time() < end;)
 		sleep_for(1000000);
@@ -53,7 +57,8 @@ static void events(void)
 	evtchn_send((uint32_t)local);
 	check_eq("TWO-EVENT-7", wait_shutdown(d), SHUTDOWN_poweroff, "and it goes on");
 	destroy_domain(d);
-	check_eq("TWO-EVENT-8", evtchn_close((uint32_t)local), 0, "the port of domain 0 can be closed when the other domain is gone");
+	check_eq("TWO-EVENT-8", evtchn_close((uint32_t)local), 0,
+		 "the port of domain 0 can be closed when the other domain is gone");
 }
 
 static void grants(uint64_t to)
@@ -67,7 +72,8 @@ static void grants(uint64_t to)
 	while (!stop)
 		sleep_for(200000);
 	seen = granted[10];
-	check_eq("TWO-GRANT-1", table[30].flags & (GTF_reading | GTF_writing), 0, "when domain 0 has unmapped it, the entry of the granter has neither flag");
+	check_eq("TWO-GRANT-1", table[30].flags & (GTF_reading | GTF_writing), 0,
+		 "when domain 0 has unmapped it, the entry of the granter has neither flag");
 }
 
 static void granting(void)
@@ -80,10 +86,11 @@ static void granting(void)
 	start_code(d, grants, 0);
 	wait_for(in_guest(d, &ready));
 	status = grant_map((uint64_t)window, GNTMAP_host_map, 30, d->id, &handle);
-	check("TWO-GRANT-2", status == GNTST_okay && window[9] == 99, "domain 0 maps a page that the domain grants it");
+	check("TWO-GRANT-2", status == GNTST_okay && window[9] == 99,
+	      "domain 0 maps a page that the domain grants it");
 	window[10] = 77;
-	check_eq("TWO-GRANT-3", grant_map((uint64_t)window, GNTMAP_host_map, 31, d->id, NULL), GNTST_general_error,
-		 "an entry that grants nothing is not mapped");
+	check_eq("TWO-GRANT-3", grant_map((uint64_t)window, GNTMAP_host_map, 31, d->id, NULL),
+		 GNTST_general_error, "an entry that grants nothing is not mapped");
 	check_eq("TWO-GRANT-4", grant_unmap((uint64_t)window, handle), GNTST_okay, "and unmaps it");
 	map_back(window);
 	*in_guest(d, &stop) = 1;
@@ -112,7 +119,8 @@ static void granter_dies(void)
 	d->shared = NULL;
 	domctl_simple(XEN_DOMCTL_destroydomain, d->id);
 	sleep_for(20000000);
-	check_eq("TWO-GRANT-6", window[9], 99, "a page that is mapped by its grant stays when the granter is destroyed");
+	check_eq("TWO-GRANT-6", window[9], 99,
+		 "a page that is mapped by its grant stays when the granter is destroyed");
 	check_eq("TWO-GRANT-7", grant_unmap((uint64_t)window, handle), GNTST_okay, "it can be unmapped then");
 	sleep_for(20000000);
 	map_back(window);
@@ -125,20 +133,24 @@ static void granter_dies(void)
 static void maps_and_stops(uint64_t ref)
 {
 	uint8_t *window = page_alloc();
-	struct gnttab_copy copy = {
-		.source = { .u.ref = (uint32_t)ref, .domid = 0 },
-		.dest = { .u.gmfn = mfn_of(page_alloc()), .domid = DOMID_SELF },
-		.len = 8, .flags = GNTCOPY_source_gref, .status = 99 };
+	struct gnttab_copy copy = {.source = {.u.ref = (uint32_t)ref, .domid = 0},
+				   .dest = {.u.gmfn = mfn_of(page_alloc()), .domid = DOMID_SELF},
+				   .len = 8,
+				   .flags = GNTCOPY_source_gref,
+				   .status = 99};
 
 	map_page(window, 0);
-	check_eq("TWO-GRANT-9", grant_map((uint64_t)window, GNTMAP_host_map, (uint32_t)ref, 0, NULL), GNTST_okay,
-		 "a domain maps a page that domain 0 grants it");
+	check_eq("TWO-GRANT-9", grant_map((uint64_t)window, GNTMAP_host_map, (uint32_t)ref, 0, NULL),
+		 GNTST_okay, "a domain maps a page that domain 0 grants it");
 	check_eq("TWO-GRANT-10", *(volatile uint8_t *)window, 0x31, "and reads it");
 	*(volatile uint8_t *)(window + 1) = 0x32;
-	check("TWO-GRANT-11", grant_op(GNTTABOP_copy, &copy) == 0 && copy.status == GNTST_okay, "and copies from it");
-	check("TWO-GRANT-12", grant_map((uint64_t)page_alloc(), GNTMAP_host_map, (uint32_t)ref + 1, 0, NULL) < 0,
+	check("TWO-GRANT-11", grant_op(GNTTABOP_copy, &copy) == 0 && copy.status == GNTST_okay,
+	      "and copies from it");
+	check("TWO-GRANT-12",
+	      grant_map((uint64_t)page_alloc(), GNTMAP_host_map, (uint32_t)ref + 1, 0, NULL) < 0,
 	      "a page that domain 0 grants to another is not mapped");
-	check("TWO-GRANT-13", grant_map((uint64_t)page_alloc(), GNTMAP_host_map, (uint32_t)ref + 2, 0, NULL) < 0,
+	check("TWO-GRANT-13",
+	      grant_map((uint64_t)page_alloc(), GNTMAP_host_map, (uint32_t)ref + 2, 0, NULL) < 0,
 	      "a page granted read-only is not mapped writable");
 	hypercall(set_trap_table, 0);
 	__asm__ volatile("ud2");
@@ -148,7 +160,7 @@ static void mapper_dies(void)
 {
 	struct grant_entry_v1 *table = grant_table_map();
 	uint8_t *mine = page_alloc();
-	struct evtchn_status status = { .dom = DOMID_SELF };
+	struct evtchn_status status = {.dom = DOMID_SELF};
 	int reason;
 
 	d = make_domain(1);
@@ -158,11 +170,16 @@ static void mapper_dies(void)
 	grant_page(table, 42, d->id, mine, GTF_permit_access | GTF_readonly);
 	status.port = (uint32_t)evtchn_alloc_unbound(DOMID_SELF, d->id);
 	reason = run_code(d, maps_and_stops, 40);
-	check("TWO-GRANT-14", reason == SHUTDOWN_crash && mine[1] == 0x32 && (table[40].flags & (GTF_reading | GTF_writing)) == (GTF_reading | GTF_writing),
+	check("TWO-GRANT-14",
+	      reason == SHUTDOWN_crash && mine[1] == 0x32 &&
+		      (table[40].flags & (GTF_reading | GTF_writing)) == (GTF_reading | GTF_writing),
 	      "while the domain that crashed is there its mapping is");
 	destroy_domain(d);
-	check_eq("TWO-GRANT-15", table[40].flags & (GTF_reading | GTF_writing), 0, "when it is destroyed the entry is free to be changed");
-	check("TWO-EVENT-9", hypercall(event_channel_op, EVTCHNOP_status, &status) == 0 && status.status == EVTCHNSTAT_unbound,
+	check_eq("TWO-GRANT-15", table[40].flags & (GTF_reading | GTF_writing), 0,
+		 "when it is destroyed the entry is free to be changed");
+	check("TWO-EVENT-9",
+	      hypercall(event_channel_op, EVTCHNOP_status, &status) == 0 &&
+		      status.status == EVTCHNSTAT_unbound,
 	      "a port that was offered to it stays unbound");
 	table[40].flags = table[41].flags = table[42].flags = 0;
 	evtchn_close(status.port);
@@ -170,14 +187,14 @@ static void mapper_dies(void)
 
 static void binds_and_stops(uint64_t remote_port)
 {
-	struct evtchn_bind_interdomain bind = { .remote_dom = 0, .remote_port = (uint32_t)remote_port };
+	struct evtchn_bind_interdomain bind = {.remote_dom = 0, .remote_port = (uint32_t)remote_port};
 
 	hypercall(event_channel_op, EVTCHNOP_bind_interdomain, &bind);
 }
 
 static void binder_dies(void)
 {
-	struct evtchn_status status = { .dom = DOMID_SELF };
+	struct evtchn_status status = {.dom = DOMID_SELF};
 
 	d = make_domain(1);
 	status.port = (uint32_t)evtchn_alloc_unbound(DOMID_SELF, d->id);
@@ -187,8 +204,10 @@ static void binder_dies(void)
 	      "a port that a domain has bound to is told as interdomain, with its id");
 	destroy_domain(d);
 	hypercall(event_channel_op, EVTCHNOP_status, &status);
-	check_eq("TWO-EVENT-11", status.status, EVTCHNSTAT_unbound, "when that domain is gone the port is unbound");
-	check("TWO-EVENT-12", evtchn_send(status.port) == -EINVAL || evtchn_send(status.port) == 0, "sending on it does no harm");
+	check_eq("TWO-EVENT-11", status.status, EVTCHNSTAT_unbound,
+		 "when that domain is gone the port is unbound");
+	check("TWO-EVENT-12", evtchn_send(status.port) == -EINVAL || evtchn_send(status.port) == 0,
+	      "sending on it does no harm");
 	evtchn_close(status.port);
 }
 
@@ -198,9 +217,13 @@ static void looks_around(uint64_t expected_id)
 
 	check("TWO-START-1", shared_info->wc_sec != 0, "a running domain has a wall clock");
 	check("TWO-START-2", system_time() > 0 && vcpu_info->time.tsc_to_system_mul, "and a clock");
-	check_eq("TWO-START-3", hypercall(xen_version, XENVER_get_features, 0), -EFAULT, "xen_version is served");
-	check_eq("TWO-START-4", evtchn_alloc_unbound((uint16_t)expected_id, 0) > 0, 1, "it may name itself by its id");
-	__asm__ volatile("ud2; .byte 0x78, 0x65, 0x6e; cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(0x40000000), "2"(0));
+	check_eq("TWO-START-3", hypercall(xen_version, XENVER_get_features, 0), -EFAULT,
+		 "xen_version is served");
+	check_eq("TWO-START-4", evtchn_alloc_unbound((uint16_t)expected_id, 0) > 0, 1,
+		 "it may name itself by its id");
+	__asm__ volatile("ud2; .byte 0x78, 0x65, 0x6e; cpuid"
+			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+			 : "0"(0x40000000), "2"(0));
 	check_eq("TWO-START-5", r[1], XEN_CPUID_SIGNATURE_EBX, "emulated cpuid gives the signature");
 	__asm__ volatile("pushfq; popq %0" : "=r"(*(uint64_t *)r));
 	check_eq("TWO-START-6", r[0] & 0x3200, 0x200, "IF is set, IOPL is 0");

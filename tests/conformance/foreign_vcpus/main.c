@@ -10,7 +10,7 @@ static uint32_t to_second, to_first;
 
 static void wait_port(uint32_t port)
 {
-	struct sched_poll op = { .ports = (uint64_t)&port, .nr_ports = 1, .timeout = 0 };
+	struct sched_poll op = {.ports = (uint64_t)&port, .nr_ports = 1, .timeout = 0};
 
 	while (!port_pending(port))
 		hypercall(sched_op, SCHEDOP_poll, &op);
@@ -56,19 +56,26 @@ static void prepare(void)
 static void first_code(uint64_t argument)
 {
 	(void)argument;
-	check_eq("TWO-VCPU-1", hypercall(vcpu_op, VCPUOP_is_up, 1, 0), 0, "a domain's second vCPU is down at first");
-	check_eq("TWO-VCPU-2", hypercall(vcpu_op, VCPUOP_up, 1, 0), -EINVAL, "before it is initialised it cannot be brought up: -EINVAL");
+	check_eq("TWO-VCPU-1", hypercall(vcpu_op, VCPUOP_is_up, 1, 0), 0,
+		 "a domain's second vCPU is down at first");
+	check_eq("TWO-VCPU-2", hypercall(vcpu_op, VCPUOP_up, 1, 0), -EINVAL,
+		 "before it is initialised it cannot be brought up: -EINVAL");
 	to_second = (uint32_t)evtchn_bind_ipi(1);
 	to_first = (uint32_t)evtchn_bind_ipi(0);
-	check("TWO-VCPU-3", to_second && to_first && to_second != to_first, "an IPI port can be bound for each vCPU");
+	check("TWO-VCPU-3", to_second && to_first && to_second != to_first,
+	      "an IPI port can be bound for each vCPU");
 	prepare();
-	check_eq("TWO-VCPU-4", hypercall(vcpu_op, VCPUOP_initialise, 1, &second), 0, "the first initialises the second");
-	check_eq("TWO-VCPU-5", hypercall(vcpu_op, VCPUOP_initialise, 1, &second), -EEXIST, "initialising it once more fails with -EEXIST");
-	check_eq("TWO-VCPU-6", hypercall(vcpu_op, VCPUOP_initialise, 2, &second), -ENOENT, "a vCPU above max_vcpus fails with -ENOENT");
-	check("TWO-VCPU-7", !soon(&running, 1) , "it does not run before VCPUOP_up");
+	check_eq("TWO-VCPU-4", hypercall(vcpu_op, VCPUOP_initialise, 1, &second), 0,
+		 "the first initialises the second");
+	check_eq("TWO-VCPU-5", hypercall(vcpu_op, VCPUOP_initialise, 1, &second), -EEXIST,
+		 "initialising it once more fails with -EEXIST");
+	check_eq("TWO-VCPU-6", hypercall(vcpu_op, VCPUOP_initialise, 2, &second), -ENOENT,
+		 "a vCPU above max_vcpus fails with -ENOENT");
+	check("TWO-VCPU-7", !soon(&running, 1), "it does not run before VCPUOP_up");
 	check_eq("TWO-VCPU-8", hypercall(vcpu_op, VCPUOP_up, 1, 0), 0, "it is brought up");
 	wait_port(to_first);
-	check("TWO-VCPU-9", running && got_argument == 0x77, "it runs with the registers given, and its IPI arrives at the first");
+	check("TWO-VCPU-9", running && got_argument == 0x77,
+	      "it runs with the registers given, and its IPI arrives at the first");
 	check_eq("TWO-VCPU-10", hypercall(vcpu_op, VCPUOP_is_up, 1, 0), 1, "it is up");
 	evtchn_send(to_second);
 	wait_port(to_first);
@@ -90,7 +97,7 @@ static void first_code(uint64_t argument)
 
 static struct xen_domctl_getvcpuinfo vcpu(uint32_t n)
 {
-	struct xen_domctl op = { .u.getvcpuinfo.vcpu = n };
+	struct xen_domctl op = {.u.getvcpuinfo.vcpu = n};
 
 	domctl(XEN_DOMCTL_getvcpuinfo, d->id, &op);
 	return op.u.getvcpuinfo;
@@ -104,14 +111,18 @@ static void two(void)
 	word = in_guest(d, &told);
 	start_code(d, first_code, 0);
 	wait_for(word);
-	check("TWO-VCPU-13", domain_info(d->id).nr_online_vcpus == 2 && domain_info(d->id).max_vcpu_id == 1, "nr_online_vcpus is 2 then");
+	check("TWO-VCPU-13", domain_info(d->id).nr_online_vcpus == 2 && domain_info(d->id).max_vcpu_id == 1,
+	      "nr_online_vcpus is 2 then");
 	sleep_for(1000000);
-	check("TWO-VCPU-14", vcpu(1).online && vcpu(1).blocked && vcpu(1).cpu_time > 0, "a vCPU that waits in SCHEDOP_poll is online and blocked, and has run");
-	check("TWO-VCPU-15", domain_info(d->id).cpu_time >= vcpu(0).cpu_time, "cpu_time of the domain is at least that of one vCPU");
+	check("TWO-VCPU-14", vcpu(1).online && vcpu(1).blocked && vcpu(1).cpu_time > 0,
+	      "a vCPU that waits in SCHEDOP_poll is online and blocked, and has run");
+	check("TWO-VCPU-15", domain_info(d->id).cpu_time >= vcpu(0).cpu_time,
+	      "cpu_time of the domain is at least that of one vCPU");
 	*word = 0;
 	for (int i = 0; i < 5000 && *word != 2; i++)
 		sleep_for(200000);
-	check("TWO-VCPU-16", domain_info(d->id).nr_online_vcpus == 1 && !vcpu(1).online, "after VCPUOP_down nr_online_vcpus is 1");
+	check("TWO-VCPU-16", domain_info(d->id).nr_online_vcpus == 1 && !vcpu(1).online,
+	      "after VCPUOP_down nr_online_vcpus is 1");
 	*word = 0;
 	check_eq("TWO-VCPU-17", wait_shutdown(d), SHUTDOWN_poweroff, "shutdown by the first ends it");
 	destroy_domain(d);
@@ -119,7 +130,7 @@ static void two(void)
 
 static void second_ends_it(uint64_t argument)
 {
-	struct sched_shutdown op = { .reason = SHUTDOWN_reboot };
+	struct sched_shutdown op = {.reason = SHUTDOWN_reboot};
 
 	(void)argument;
 	running = 1;
@@ -143,7 +154,8 @@ static void stopped(void)
 	uint32_t before;
 
 	d = make_domain(2);
-	check_eq("TWO-VCPU-18", run_code(d, spins, 0), SHUTDOWN_reboot, "a shutdown by the second vCPU is the domain's");
+	check_eq("TWO-VCPU-18", run_code(d, spins, 0), SHUTDOWN_reboot,
+		 "a shutdown by the second vCPU is the domain's");
 	word = in_guest(d, &answers);
 	before = *word;
 	sleep_for(5000000);
@@ -171,7 +183,8 @@ static void shared(void)
 	wait_for(word);
 	begin = system_time();
 	sleep_for(10000000);
-	check("TWO-CPU-1", system_time() - begin < 100000000, "domain 0 is woken in time while another domain loops");
+	check("TWO-CPU-1", system_time() - begin < 100000000,
+	      "domain 0 is woken in time while another domain loops");
 	before = *word;
 	sleep_for(10000000);
 	check("TWO-CPU-2", *word > before, "the domain that loops runs while domain 0 sleeps");
@@ -183,7 +196,8 @@ static void shared(void)
 	domctl_simple(XEN_DOMCTL_unpausedomain, d->id);
 	sleep_for(10000000);
 	check("TWO-CPU-5", *word > before, "unpaused it goes on");
-	check_eq("TWO-CPU-6", domctl_simple(XEN_DOMCTL_destroydomain, d->id), 0, "it can be destroyed while it runs");
+	check_eq("TWO-CPU-6", domctl_simple(XEN_DOMCTL_destroydomain, d->id), 0,
+		 "it can be destroyed while it runs");
 	d->made = false;
 }
 

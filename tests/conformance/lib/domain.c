@@ -21,7 +21,7 @@
 #define PFN_IMAGE 256
 #define WAIT_NS 5000000000UL
 #define STEP_NS 200000UL
-#define LAST_PARTS_NS 20000000UL	/* from an id that is gone to the last page that is back */
+#define LAST_PARTS_NS 20000000UL /* from an id that is gone to the last page that is back */
 
 const struct xen_domctl_createdomain *createdomain_other;
 
@@ -47,14 +47,14 @@ int64_t sysctl(uint32_t cmd, struct xen_sysctl *op)
 
 int64_t domctl_simple(uint32_t cmd, uint16_t id)
 {
-	struct xen_domctl op = { 0 };
+	struct xen_domctl op = {0};
 
 	return domctl(cmd, id, &op);
 }
 
 struct xen_domctl_getdomaininfo domain_info(uint16_t id)
 {
-	struct xen_domctl op = { 0 };
+	struct xen_domctl op = {0};
 	int64_t r = domctl(XEN_DOMCTL_getdomaininfo, id, &op);
 
 	if (r || op.u.getdomaininfo.domain != id)
@@ -65,7 +65,7 @@ struct xen_domctl_getdomaininfo domain_info(uint16_t id)
 struct xen_domctl_createdomain createdomain_arguments(void)
 {
 	return (struct xen_domctl_createdomain){
-		.handle = { 0xc0, 0x4f },
+		.handle = {0xc0, 0x4f},
 		.max_vcpus = 1,
 		.max_evtchn_port = 1023,
 		.max_grant_frames = -1,
@@ -76,7 +76,7 @@ struct xen_domctl_createdomain createdomain_arguments(void)
 
 int64_t create_empty(uint32_t max_vcpus)
 {
-	struct xen_domctl op = { .u.createdomain = createdomain_arguments() };
+	struct xen_domctl op = {.u.createdomain = createdomain_arguments()};
 	int64_t r;
 
 	if (createdomain_other)
@@ -88,14 +88,14 @@ int64_t create_empty(uint32_t max_vcpus)
 
 int64_t domain_max_vcpus(uint16_t id, uint32_t max)
 {
-	struct xen_domctl op = { .u.max_vcpus.max = max };
+	struct xen_domctl op = {.u.max_vcpus.max = max};
 
 	return domctl(XEN_DOMCTL_max_vcpus, id, &op);
 }
 
 int64_t domain_max_mem(uint16_t id, uint64_t kib)
 {
-	struct xen_domctl op = { .u.max_mem.max_memkb = kib };
+	struct xen_domctl op = {.u.max_mem.max_memkb = kib};
 
 	return domctl(XEN_DOMCTL_max_mem, id, &op);
 }
@@ -115,7 +115,7 @@ int64_t domain_populate(uint16_t id, uint64_t *mfns, uint64_t count)
 
 void domain_destroy(uint16_t id)
 {
-	struct xen_domctl op = { 0 };
+	struct xen_domctl op = {0};
 	int64_t r = domctl_simple(XEN_DOMCTL_destroydomain, id);
 
 	if (r)
@@ -131,7 +131,7 @@ void domain_destroy(uint16_t id)
 
 uint64_t free_pages(void)
 {
-	struct xen_sysctl op = { 0 };
+	struct xen_sysctl op = {0};
 
 	if (sysctl(XEN_SYSCTL_physinfo, &op))
 		bail("no physinfo");
@@ -164,14 +164,14 @@ void unmap_other(void *view)
 
 int64_t mmuext_other(uint32_t cmd, uint64_t mfn, uint16_t id)
 {
-	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn };
+	struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn};
 
 	return hypercall(mmuext_op, &op, 1, 0, id);
 }
 
 int64_t mmu_update_other(uint64_t ptr, uint64_t val, uint32_t foreign)
 {
-	struct mmu_update update = { .ptr = ptr, .val = val };
+	struct mmu_update update = {.ptr = ptr, .val = val};
 
 	return hypercall(mmu_update, &update, 1, 0, foreign);
 }
@@ -230,7 +230,8 @@ static void build_tables(struct domain *d)
 		uint64_t *table = (uint64_t *)view(d, PFN_L1 + pfn / 512);
 		bool writable = pfn < PFN_L4 || pfn >= PFN_TABLES_END;
 
-		table[pfn % 512] = d->mfn[pfn] << PAGE_SHIFT | (writable ? PTE_DATA : PTE_PRESENT | PTE_ACCESSED);
+		table[pfn % 512] =
+			d->mfn[pfn] << PAGE_SHIFT | (writable ? PTE_DATA : PTE_PRESENT | PTE_ACCESSED);
 	}
 	for (uint64_t pfn = PFN_L4; pfn < PFN_TABLES_END; pfn++)
 		unview(d, pfn);
@@ -319,7 +320,8 @@ struct domain *make_domain(uint32_t max_vcpus)
 
 /* --- running ---------------------------------------------------------------- */
 
-void context_for(struct domain *d, struct vcpu_guest_context *c, void (*function)(uint64_t), uint64_t argument)
+void context_for(struct domain *d, struct vcpu_guest_context *c, void (*function)(uint64_t),
+		 uint64_t argument)
 {
 	memset(c, 0, sizeof(*c));
 	c->flags = VGCF_in_kernel | VGCF_online;
@@ -337,7 +339,7 @@ void context_for(struct domain *d, struct vcpu_guest_context *c, void (*function
 
 int64_t set_context(uint16_t id, uint32_t vcpu, const struct vcpu_guest_context *c)
 {
-	struct xen_domctl op = { .u.vcpucontext = { .vcpu = vcpu, .ctxt = (uint64_t)c } };
+	struct xen_domctl op = {.u.vcpucontext = {.vcpu = vcpu, .ctxt = (uint64_t)c}};
 
 	return domctl(XEN_DOMCTL_setvcpucontext, id, &op);
 }
@@ -358,7 +360,7 @@ void start_code(struct domain *d, void (*function)(uint64_t), uint64_t argument)
 
 void sleep_for(uint64_t ns)
 {
-	struct sched_poll op = { .timeout = system_time() + ns };
+	struct sched_poll op = {.timeout = system_time() + ns};
 
 	hypercall(sched_op, SCHEDOP_poll, &op);
 }
