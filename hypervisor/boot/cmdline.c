@@ -69,13 +69,10 @@ static const struct option {
 	{ "smap", parse_number, &options.smap },
 };
 
-static void parse_word(char *word)
+static void set_option(const char *word, const char *value)
 {
-	char *value = strchr(word, '=');
 	u64 parsed;
 
-	if (value)
-		*value++ = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		if (strcmp(word, table[i].name))
 			continue;
@@ -88,17 +85,30 @@ static void parse_word(char *word)
 	log_warning("command line: unknown option %s", word);
 }
 
+static void parse_word(char *word)
+{
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value = '\0';
+	set_option(word, value ? value + 1 : NULL);
+	if (value)
+		*value = '=';
+}
+
+/* Words are ended for a moment only: XENVER_commandline shows the line. */
 void cmdline_parse(char *cmdline)
 {
 	while (*cmdline) {
 		char *end = strchr(cmdline, ' ');
 
 		if (end)
-			*end++ = '\0';
+			*end = '\0';
 		if (*cmdline)
 			parse_word(cmdline);
 		if (!end)
 			return;
-		cmdline = end;
+		*end = ' ';
+		cmdline = end + 1;
 	}
 }
