@@ -358,7 +358,7 @@ static int read_request(struct builder *b)
 	if (error)
 		return refuse(b, -EINVAL, "its kernel: %s", error);
 	if (!image_parse(&b->image, elf, size))
-		return refuse(b, -EINVAL, "its kernel: %s %#lx", b->image.error, b->image.error_value);
+		return refuse(b, -EINVAL, "its kernel: %s 0x%lx", b->image.error, b->image.error_value);
 	if (!place_domain(&b->place, &b->image, r->pages, r->ramdisk ? r->ramdisk_size : 0, RINGS))
 		return refuse(b, -ENOMEM, "%s %lu, it has %lu", b->place.error, b->place.error_value, r->pages * 4);
 	return 0;
