@@ -8,6 +8,7 @@
 
 #include <types.h>
 
+void check_frames_begin(void);	/* before, where memory may be allocated */
 /* Both with every other CPU in a guest, idle or waiting at a point where it holds nothing, and the scheduler's lock held. */
 void check_frames(void);
 void check_queue(void);

@@ -120,13 +120,19 @@ static bool may_be_table(mfn_t mfn)
 	return level >= FRAME_L1 && level <= FRAME_L4 && is_table(mfn, level);
 }
 
-void check_frames(void)
+void check_frames_begin(void)
 {
 	int order = 0;
 
 	while (PAGE_SIZE << order < max_mfn * sizeof(*seen))
 		order++;
-	if (!seen && !(seen = alloc_pages(order)))
+	if (!seen)
+		seen = alloc_pages(order);
+}
+
+void check_frames(void)
+{
+	if (!seen)
 		return;
 	memset(seen, 0, max_mfn * sizeof(*seen));
 	for (mfn_t mfn = 1; mfn < max_mfn; mfn++)

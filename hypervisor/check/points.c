@@ -14,7 +14,8 @@
 #include <sched.h>
 #include "check.h"
 
-#define RECOUNT_EVERY 200	/* points, of all CPUs */
+#define RECOUNT_EVERY 50	/* points, of all CPUs, but */
+#define NOT_WITHIN_NS 50000000ull	/* after the last */
 
 void __wrap_preempt_point(void), __real_preempt_point(void);
 bool __wrap_batch_point(void), __real_batch_point(void);
@@ -25,6 +26,7 @@ int __wrap_get_type_slow(mfn_t mfn, domid_t owner, int type), __real_get_type_sl
 static u32 recounting;		/* 1: a CPU recounts or is about to */
 static u32 waiting[MAX_CPUS];
 static u32 points;
+static u64 last;		/* ns of system time */
 
 static void wait_for_recount(struct cpu *c)
 {
@@ -74,12 +76,14 @@ static void recount(struct cpu *c)
 {
 	static u32 done;
 
+	check_frames_begin();
 	stop_others(c);
 	check_queue();
 	check_frames();
 	done++;
 	if (!(done & (done - 1)))
 		log_info("check: %u recounts", done);
+	last = now_ns();
 	__atomic_store_n(&recounting, 0, __ATOMIC_SEQ_CST);
 	sched_thaw();
 }
@@ -91,7 +95,7 @@ static void visit(const char *where)
 	check_none_held(where);
 	if (READ_ONCE(recounting))
 		wait_for_recount(c);
-	if (__atomic_add_fetch(&points, 1, __ATOMIC_RELAXED) % RECOUNT_EVERY || !dom0)
+	if (__atomic_add_fetch(&points, 1, __ATOMIC_RELAXED) % RECOUNT_EVERY || !dom0 || now_ns() < READ_ONCE(last) + NOT_WITHIN_NS)
 		return;
 	if (!__atomic_exchange_n(&recounting, 1, __ATOMIC_SEQ_CST))
 		recount(c);
