@@ -14,8 +14,8 @@
 #include <sched.h>
 #include "check.h"
 
-#define RECOUNT_EVERY 50	/* points, of all CPUs, but */
-#define NOT_WITHIN_NS 50000000ull	/* after the last */
+#define RECOUNT_EVERY 50	/* points, of all CPUs, but it takes no more than */
+#define SHARE 10		/* one part in so many of the time */
 
 void __wrap_preempt_point(void), __real_preempt_point(void);
 bool __wrap_batch_point(void), __real_batch_point(void);
@@ -26,7 +26,7 @@ int __wrap_get_type_slow(mfn_t mfn, domid_t owner, int type), __real_get_type_sl
 static u32 recounting;		/* 1: a CPU recounts or is about to */
 static u32 waiting[MAX_CPUS];
 static u32 points;
-static u64 last;		/* ns of system time */
+static u64 next;		/* ns of system time; no recount before */
 
 static void wait_for_recount(struct cpu *c)
 {
@@ -75,6 +75,7 @@ static void stop_others(const struct cpu *self)
 static void recount(struct cpu *c)
 {
 	static u32 done;
+	u64 began = now_ns();
 
 	check_frames_begin();
 	stop_others(c);
@@ -83,7 +84,7 @@ static void recount(struct cpu *c)
 	done++;
 	if (!(done & (done - 1)))
 		log_info("check: %u recounts", done);
-	last = now_ns();
+	next = now_ns() + SHARE * (now_ns() - began);
 	__atomic_store_n(&recounting, 0, __ATOMIC_SEQ_CST);
 	sched_thaw();
 }
@@ -95,7 +96,7 @@ static void visit(const char *where)
 	check_none_held(where);
 	if (READ_ONCE(recounting))
 		wait_for_recount(c);
-	if (__atomic_add_fetch(&points, 1, __ATOMIC_RELAXED) % RECOUNT_EVERY || !dom0 || now_ns() < READ_ONCE(last) + NOT_WITHIN_NS)
+	if (__atomic_add_fetch(&points, 1, __ATOMIC_RELAXED) % RECOUNT_EVERY || !dom0 || now_ns() < READ_ONCE(next))
 		return;
 	if (!__atomic_exchange_n(&recounting, 1, __ATOMIC_SEQ_CST))
 		recount(c);

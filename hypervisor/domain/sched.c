@@ -357,6 +357,8 @@ static void reschedule(struct vcpu *prev, int stands)
 	else if (next == c->idle)
 		idle_unload(c, now);
 	switched();
+	if (yields)
+		pause();	/* who waits for another CPU's vCPU lets that CPU run, where CPUs share something */
 }
 
 /* On the way back to the guest. Without anybody who waits, it goes on. */

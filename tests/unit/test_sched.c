@@ -16,6 +16,7 @@
 #define PARAVANE_ASM_H
 static inline void take_interrupts(void) { }
 static inline void halt_for_interrupt(void) { }
+static inline void pause(void) { }
 
 #include <domain.h>
 #include <entry.h>
