@@ -16,6 +16,7 @@
 #include "ops.h"
 #include "sched.h"
 
+#define CTRL_C 3
 #define QUEUE_SIZE 256
 
 static char queue[QUEUE_SIZE];
@@ -106,6 +107,20 @@ int console_getc_unless(const bool *stop)
 		c = (u8)queue[queue_tail++ % QUEUE_SIZE];
 	irq_restore(irq);
 	return c;
+}
+
+bool console_interrupted(void)
+{
+	bool irq = irq_save(), found = false;
+
+	console_poll_input(NULL);
+	for (unsigned int at = queue_tail; at != queue_head && !found; at++) {
+		found = queue[at % QUEUE_SIZE] == CTRL_C;
+		if (found)
+			queue_tail = at + 1;
+	}
+	irq_restore(irq);
+	return found;
 }
 
 int console_getc(void)

@@ -181,7 +181,7 @@ static int cmd_repeat(int argc, char **argv)
 		printf("usage: repeat TIMES COMMAND, in which %%n is the round's number\n");
 		return 1;
 	}
-	for (u64 i = 1; i <= times && !err; i++)
+	for (u64 i = 1; i <= times && !err && !console_interrupted(); i++)
 		err = repeat_once(argc - 2, argv + 2, i);
 	return err;
 }

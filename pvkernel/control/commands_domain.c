@@ -3,6 +3,7 @@
 #include <abi/errno.h>
 
 #include "../../drivers/backend/consback.h"
+#include "../include/console.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
 #include "../include/ops.h"
@@ -306,14 +307,24 @@ static bool reached(u16 domid, enum wait_state state)
 	}
 }
 
+bool wait_more(u64 end)
+{
+	if (now() >= end)
+		return false;
+	thread_sleep(WAIT_INTERVAL);
+	if (!console_interrupted())
+		return true;
+	printf("^C\n");
+	return false;
+}
+
 bool wait_for(u16 domid, enum wait_state state, u64 timeout)
 {
 	u64 end = timeout == WAIT_FOREVER ? ~0ul : now() + timeout;
 
 	while (!reached(domid, state)) {
-		if (now() >= end)
+		if (!wait_more(end))
 			return false;
-		thread_sleep(WAIT_INTERVAL);
 	}
 	return true;
 }
@@ -325,9 +336,8 @@ static bool wait_name(const char *name, bool there, u64 timeout)
 	u16 domid;
 
 	while (domains_find(name, &domid) != there) {
-		if (now() >= end)
+		if (!wait_more(end))
 			return false;
-		thread_sleep(WAIT_INTERVAL);
 	}
 	return true;
 }
@@ -367,7 +377,7 @@ static int cmd_wait(int argc, char **argv)
 	else
 		ok = wait_for(domid, state, seconds * NSEC_PER_SEC);
 	if (!ok)
-		printf("wait: %s: not %s after %lu s\n", argv[1], wait_names[state], seconds);
+		printf("wait: %s: not %s yet\n", argv[1], wait_names[state]);
 	return !ok;
 }
 COMMAND(wait, cmd_wait, "DOMAIN [gone|shutdown|crashed|paused|there] [SECONDS]: waits, 60 s at most if not told");

@@ -453,7 +453,7 @@ static int cmd_top(int argc, char **argv)
 		return usage("top", "[-i ROUNDS] [-d SECONDS] [--json]");
 	last = now();
 	ok = top_look(&t, false, as_json);
-	for (u64 i = 0; ok && i < rounds; i++) {
+	for (u64 i = 0; ok && i < rounds && !console_interrupted(); i++) {
 		thread_sleep(delay * NSEC_PER_SEC);
 		t.interval = now() - last;
 		last += t.interval;

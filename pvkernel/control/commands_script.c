@@ -5,7 +5,6 @@
 #include "../../drivers/backend/consback.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
-#include "../include/sched.h"
 #include "../include/shell.h"
 #include "../include/time.h"
 #include "control.h"
@@ -57,13 +56,14 @@ static int cmd_console_grep(int argc, char **argv)
 	if (!buffer)
 		return 1;
 	end = now() + seconds * NSEC_PER_SEC;
-	while ((err = grep(argv[1], argv[2], buffer)) && now() < end)
-		thread_sleep(WAIT_INTERVAL);
+	do
+		err = grep(argv[1], argv[2], buffer);
+	while (err && wait_more(end));
 	kfree(buffer);
 	if (err == -ENOENT)
 		printf("console-grep: %s: no such console\n", argv[1]);
 	else if (err)
-		printf("console-grep: %s: \"%s\" has not been printed after %lu s\n", argv[1], argv[2], seconds);
+		printf("console-grep: %s: \"%s\" has not been printed yet\n", argv[1], argv[2]);
 	return err != 0;
 }
 COMMAND_AS(console_grep, "console-grep", cmd_console_grep,

@@ -10,6 +10,9 @@ enum wait_state { WAIT_GONE, WAIT_SHUTDOWN, WAIT_CRASHED, WAIT_PAUSED, WAIT_THER
 #define WAIT_FOREVER (~0ul)
 #define WAIT_INTERVAL (20 * 1000000ul)	/* ns */
 
-bool wait_for(u16 domid, enum wait_state state, u64 timeout_ns);	/* false: the time is over; gone is shutdown too */
+bool wait_for(u16 domid, enum wait_state state, u64 timeout_ns);	/* false: it is over; gone is shutdown too */
+
+/* Sleeps a little. False: `end` has come, or ctrl-c. */
+bool wait_more(u64 end);
 
 #endif

@@ -25,6 +25,9 @@ int console_getc(void);		/* waits for the next byte */
 int console_getc_unless(const bool *stop);
 void console_wake(void);
 
+/* Has ctrl-c come? It and what came before it are taken. For commands that look again and again. */
+bool console_interrupted(void);
+
 /* Interrupt side: takes what has come, as far as the queue has room. */
 void console_poll_input(void *unused);
 
