@@ -31,6 +31,7 @@
 static struct byte_ring in, out;
 static bool started;
 static struct wait_queue writers = WAIT_QUEUE_INIT(writers);
+static bool writing;		/* a thread is, and may sleep: others wait, so that lines stay whole */
 
 /* A backend that goes away sends no event, so those who wait for it look at times. */
 static void look_again(void *unused)
@@ -117,6 +118,9 @@ static void consfront_write(const char *text, size_t len)
 	bool irq = irq_save();
 	bool go_on = start();
 
+	while (irq && writing)
+		wait_on(&writers);
+	writing |= irq;
 	while (len && go_on) {
 		size_t n = up_to_newline(text, len);
 		bool newline = n < len;
@@ -127,6 +131,10 @@ static void consfront_write(const char *text, size_t len)
 	}
 	if (started)
 		evtchn_send(port());
+	if (irq) {
+		writing = false;
+		wake_up(&writers);
+	}
 	irq_restore(irq);
 }
 
