@@ -125,6 +125,7 @@ static void ap_ready(void)
 
 	apic_init_cpu();
 	flush_tlb_local();
+	c->tsc_online = rdtsc();
 	__atomic_store_n(&c->online, true, __ATOMIC_RELEASE);
 	idle_loop();
 }
@@ -147,9 +148,16 @@ static bool wait_until_online(struct cpu *c, u32 us)
 	return READ_ONCE(c->online);
 }
 
+/* System time is of one TSC: that of a CPU that came up between two of our readings lies between them. */
+static bool in_step(const struct cpu *c, u64 before)
+{
+	return c->tsc_online - before <= rdtsc() - before;
+}
+
 static bool start_cpu(int id, u32 apic)
 {
 	struct cpu *c = cpu_create(id, apic);
+	u64 before = rdtsc();
 
 	if (!c || !idle_vcpu_create(c))
 		return false;
@@ -158,8 +166,12 @@ static bool start_cpu(int id, u32 apic)
 	wait_us(10);
 	for (int tries = 0; tries < 2; tries++) {
 		apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
-		if (wait_until_online(c, tries ? 2000000 : 200000))
-			return true;
+		if (wait_until_online(c, tries ? 2000000 : 200000)) {
+			if (in_step(c, before))
+				return true;
+			log_warning("the TSC of the CPU with APIC id %u is not in step", apic);
+			break;
+		}
 	}
 	apic_send_init(apic);	/* so that it cannot come later, on tables given away */
 	return false;

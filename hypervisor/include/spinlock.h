@@ -2,8 +2,7 @@
 /*
  * A test-and-set lock. Taken with interrupts off; while it waits, it serves this CPU's share of
  * TLB shootdowns, so that a holder who waits for a shootdown is never waited for in turn.
- * Nesting order, outermost first: table of domains; grant table; event channels (bindings, tables, FIFO queues); l1_lock, ldt_lock, page_lock;
- * allocator; timers; run queue; console.
+ * The order of taking them is in check/locks.c, which checks it, and in docs/internals.md.
  */
 #ifndef PARAVANE_SPINLOCK_H
 #define PARAVANE_SPINLOCK_H
