@@ -5,6 +5,7 @@
  * that has gone; then domain 0's vCPU frees the rest on its way to the guest (WORK_REAP), where it holds nothing.
  */
 #include <abi/xen.h>
+#include <asm.h>
 #include <context.h>
 #include <control.h>
 #include <cpu.h>
@@ -72,8 +73,10 @@ static void wait_for(struct cpu *c)
 	u32 before = READ_ONCE(c->kicks);
 
 	send_kick(c);
-	while (READ_ONCE(c->kicks) == before)
+	while (READ_ONCE(c->kicks) == before) {
+		pause();
 		preempt_point();
+	}
 }
 
 void domain_wait_for_readers(void)
