@@ -8,7 +8,7 @@
 
 #include <types.h>
 
-void check_frames_begin(void);	/* before, where memory may be allocated */
+void check_frames_begin(void);	/* has its memory from the first call on, during boot */
 /* Both with every other CPU in a guest, idle or waiting at a point where it holds nothing, and the scheduler's lock held. */
 void check_frames(void);
 void check_queue(void);

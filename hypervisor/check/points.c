@@ -78,7 +78,6 @@ static void recount(struct cpu *c)
 	static u32 done;
 	u64 began = now_ns();
 
-	check_frames_begin();
 	stop_others(c);
 	check_queue();
 	check_frames();
@@ -95,6 +94,7 @@ static void visit(const char *where)
 	struct cpu *c = current->cpu;
 
 	check_none_held(where);
+	check_frames_begin();
 	if (READ_ONCE(recounting))
 		wait_for_recount(c);
 	if (__atomic_add_fetch(&points, 1, __ATOMIC_RELAXED) % RECOUNT_EVERY || !dom0 || now_ns() < READ_ONCE(next))
