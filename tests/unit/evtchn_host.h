@@ -181,6 +181,7 @@ static void host_reset(void)
 		memset(d, 0, sizeof(*d));
 		d->id = i;
 		d->privileged = i == 0;
+		d->controller_pauses = 1;
 		d->shared_info = &host_shared[i];
 		d->vcpu_count = VCPUS;
 		for (int v = 0; v < VCPUS; v++) {

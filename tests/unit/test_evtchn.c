@@ -557,6 +557,8 @@ static void what_is_refused(void **state)
 	assert_int_equal(CALL(alloc_unbound, 77, 0), -ESRCH);
 	assert_int_equal(CALL(bind_interdomain, 77, 1), -ESRCH);
 	assert_int_equal(CALL(reset, 77), -ESRCH);
+	host_domain[1].controller_pauses = 0;
+	assert_int_equal(CALL(reset, 1), -EINVAL);
 	assert_int_equal(CALL(init_control, 0, 4, 0), -EINVAL);
 	assert_int_equal(CALL(init_control, 0, 4096 - 64, 0), -EINVAL);
 	assert_int_equal(CALL(init_control, 1, 0, 0), -EINVAL);
