@@ -171,8 +171,8 @@ struct vcpu *vcpu_create(struct domain *d, int id)
 	vcpu_timers_init(v);
 	sched_init_vcpu(v);
 	pvclock_update(v);
-	d->vcpu_count = max(d->vcpu_count, id + 1);
 	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->vcpu_count, max(d->vcpu_count, id + 1), __ATOMIC_RELEASE);	/* others look at it any time */
 	return v;
 }
 

@@ -64,8 +64,8 @@ struct domain {
 	u64 pages, max_pages;	/* owned now, allowed */
 	u32 lent_pages;		/* pages of the hypervisor's that it may map (share_frame_with()) */
 	u32 lent_for_grants;	/* of a dead one: those of them that its grant table has */
-	struct memory_region *memory_map;	/* XENMEM_set_memory_map's page; NULL: one region */
-	u32 memory_map_count;
+	struct memory_region *memory_map;	/* XENMEM_set_memory_map's page, or NULL */
+	u32 memory_map_count;	/* entries there */
 	u32 page_mutex_holder;	/* slot+1 of the vCPU that validates or changes tables; others wait */
 	struct spinlock l1_lock;	/* L1 entries are written under it, and L1 tables lose their validity under it */
 

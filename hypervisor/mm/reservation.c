@@ -316,28 +316,24 @@ static int put_map_entry(u64 buffer, u64 index, u64 start, u64 size, u32 type)
 	return copy_to_guest(buffer + index * sizeof(entry), &entry, sizeof(entry));
 }
 
-/*
- * An ordinary domain sees what its builder has set, or one region from 0 to its maximum; domain 0 has no map of its own.
- */
+/* What was set for the domain, as a rule by its builder. */
 static long memory_map(struct vcpu *v, u64 arg)
 {
 	struct domain *d = v->domain;
-	const struct memory_region whole = { 0, d->max_pages << PAGE_SHIFT, XEN_E820_RAM }, *entry = &whole;
+	u32 n = READ_ONCE(d->memory_map_count);
 	struct xen_memory_map map;
-	u32 n = 1;
 
 	if (copy_from_guest(&map, arg, sizeof(map)))
 		return -EFAULT;
-	if (d->privileged)
+	if (!n)
 		return -ENOSYS;
-	if (READ_ONCE(d->memory_map_count)) {
-		entry = d->memory_map;
-		n = d->memory_map_count;
-	}
 	n = min(map.nr_entries, n);
-	for (u32 i = 0; i < n; i++, entry++)
+	for (u32 i = 0; i < n; i++) {
+		const struct memory_region *entry = &d->memory_map[i];
+
 		if (put_map_entry(map.buffer, i, entry->start, entry->size, entry->type))
 			return -EFAULT;
+	}
 	return put_guest_u32(n, arg);
 }
 
@@ -374,13 +370,11 @@ static long set_memory_map(struct vcpu *v, u64 arg)
 		return -EFAULT;
 	if (foreign.map.nr_entries > MAX_MAP_ENTRIES)
 		return -EINVAL;
-	if (!v->domain->privileged)
-		return domain_find(foreign.domid) ? -EPERM : -ESRCH;
-	d = domain_get(foreign.domid);
-	if (!d)
-		return -ESRCH;
+	rc = domain_of(v, foreign.domid, &d);
+	if (rc)
+		return rc;
 	rc = keep_memory_map(d, &foreign.map);
-	domain_put(d);
+	put_domain_of(v, d);
 	return rc;
 }
 

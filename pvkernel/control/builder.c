@@ -110,6 +110,21 @@ static int populate(struct builder *b)
 	return 0;
 }
 
+/* What the domain may ever have, for kernels that plan for all of it. */
+static int tell_memory_map(struct builder *b)
+{
+	struct xen_memory_domain which = { b->domid };
+	long most = HYPERVISOR_memory_op(XENMEM_maximum_reservation, &which);
+	u64 bytes = MAX(most > 0 ? (u64)most : 0, b->request->pages) << PAGE_SHIFT;
+	u8 entry[XEN_MEMORY_MAP_ENTRY_SIZE] = { [16] = XEN_E820_RAM };	/* from address 0 on */
+	struct xen_foreign_memory_map map = { .domid = b->domid, .map = { 1, (u64)entry } };
+	long err;
+
+	memcpy(entry + 8, &bytes, sizeof(bytes));
+	err = HYPERVISOR_memory_op(XENMEM_set_memory_map, &map);
+	return err ? refuse(b, err, "the hypervisor takes no memory map for it: error %ld", err) : 0;
+}
+
 /* Copies bytes to a pseudo-physical address. */
 static int fill(struct builder *b, u64 address, const u8 *from, u64 bytes)
 {
@@ -368,6 +383,8 @@ static int build(struct builder *b, struct build_result *result)
 {
 	int err = populate(b);
 
+	if (!err)
+		err = tell_memory_map(b);
 	if (!err)
 		err = load_files(b);
 	if (!err)
