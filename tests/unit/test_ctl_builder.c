@@ -34,6 +34,7 @@
 
 #define PAGE_ALIGN_UP(x) (((x) + PAGE_SIZE - 1) & PAGE_MASK)
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #define DOMID 7
 #define FIRST_MFN 1000
@@ -50,6 +51,7 @@ static struct {
 	bool is_owned[NR_FRAMES], pinned;
 	u32 mapped[NR_FRAMES];	/* by domain 0 */
 	u64 hypercall_page, root;
+	u64 map_size;		/* of the one region that it was told to have */
 	struct vcpu_guest_context context;
 } machine;
 
@@ -69,11 +71,36 @@ static void *kmalloc(size_t size)
 
 /* --- the hypervisor ----------------------------------------------------------------------------------------- */
 
+#define MORE_PAGES 77	/* that it may have, over what it is built with */
+
+static long set_memory_map(const struct xen_foreign_memory_map *m)
+{
+	const u8 *entry = (const u8 *)m->map.buffer;
+	u64 start;
+	u32 type;
+
+	assert_int_equal(m->domid, DOMID);
+	assert_int_equal(m->map.nr_entries, 1);
+	memcpy(&start, entry, 8);
+	memcpy(&machine.map_size, entry + 8, 8);
+	memcpy(&type, entry + 16, 4);
+	assert_int_equal(start, 0);
+	assert_int_equal(type, XEN_E820_RAM);
+	return 0;
+}
+
 static long HYPERVISOR_memory_op(u64 cmd, void *arg)
 {
 	struct xen_memory_reservation *r = arg;
-	u64 *list = (u64 *)r->extent_start, i;
+	u64 *list, i;
 
+	if (cmd == XENMEM_set_memory_map)
+		return set_memory_map(arg);
+	if (cmd == XENMEM_maximum_reservation) {
+		assert_int_equal(((struct xen_memory_domain *)arg)->domid, DOMID);
+		return machine.limit + MORE_PAGES;
+	}
+	list = (u64 *)r->extent_start;
 	assert_int_equal(cmd, XENMEM_populate_physmap);
 	assert_int_equal(r->domid, DOMID);
 	for (i = 0; i < r->nr_extents && r->extent_order <= machine.largest; i++) {
@@ -410,6 +437,7 @@ static void check_trial(const struct trial *t)
 	assert_true(image_parse(&image, m.bytes, m.size));
 	assert_true(place_domain(&p, &image, t->pages, t->ramdisk_size, 2));
 	assert_true(machine.pinned);
+	assert_int_equal(machine.map_size, (t->pages + MORE_PAGES) << PAGE_SHIFT);
 	/* The frames as the machine gave them, from the top down. */
 	for (u64 i = 0, top = SHARED_MFN, order; i < t->pages; i += 1ul << order) {
 		order = t->largest;
