@@ -3,8 +3,10 @@
 #include "cmdline.h"
 #include "console.h"
 #include "edit.h"
+#include "insn.h"
 #include "lib.h"
 #include "shell.h"
+#include "time.h"
 
 #define MAX_WORDS 32
 
@@ -196,3 +198,19 @@ static int cmd_not(int argc, char **argv)
 	return !shell_run_words(argc - 1, argv + 1);
 }
 COMMAND(not, cmd_not, "COMMAND: succeeds if the command fails");
+
+/* Under QEMU's -icount shift=0 a tick is an instruction, of everybody who ran meanwhile. */
+static int cmd_cost(int argc, char **argv)
+{
+	u64 start = rdtsc(), ns = now();
+	int err;
+
+	if (argc < 2) {
+		printf("usage: cost COMMAND\n");
+		return 1;
+	}
+	err = shell_run_words(argc - 1, argv + 1);
+	printf("cost: %lu ticks, %lu us: %s\n", rdtsc() - start, (now() - ns) / 1000, argv[argc - 1]);
+	return err;
+}
+COMMAND(cost, cmd_cost, "COMMAND: how long it takes, in ticks of the TSC");
