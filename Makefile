@@ -243,7 +243,7 @@ gdb: all	## boot stopped, with gdb attached and its macros loaded
 
 # --- all tests -------------------------------------------------------------
 
-test: all $(UNIT) $(FUZZ) $(B)/paravane.iso	## every test; the last line counts them
+test: all $(UNIT) $(FUZZ) $(B)/paravane.iso $(DEMO)/paravane.iso	## every test; the last line counts them
 	tests/suite
 
 -include tests/conformance/conformance.mk tests/abi/abi.mk tests/bench/bench.mk
