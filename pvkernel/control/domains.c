@@ -18,6 +18,7 @@
 #include "../include/insn.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
+#include "../include/mutex.h"
 #include "../include/sched.h"
 #include "../include/time.h"
 #include "../include/xenstore.h"
@@ -35,23 +36,16 @@
 
 struct list managed_domains = LIST_INIT(managed_domains);
 
-static bool locked;
-static struct wait_queue lock_waiters = WAIT_QUEUE_INIT(lock_waiters);
+static struct mutex lifecycle = MUTEX_INIT(lifecycle);
 
 void domains_lock(void)
 {
-	bool irq = irq_save();
-
-	while (locked)
-		wait_on(&lock_waiters);
-	locked = true;
-	irq_restore(irq);
+	mutex_lock(&lifecycle);
 }
 
 void domains_unlock(void)
 {
-	locked = false;
-	wake_up(&lock_waiters);
+	mutex_unlock(&lifecycle);
 }
 
 /* --- records --- */

@@ -17,6 +17,7 @@
 #include "../include/evtchn.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
+#include "../include/mutex.h"
 #include "../include/ops.h"
 #include "../include/sched.h"
 #include "../include/time.h"
@@ -29,7 +30,7 @@ static bool usable;
 static struct wait_queue changed = WAIT_QUEUE_INIT(changed);	/* anything below, or the rings */
 
 /* The request on its way, if any. */
-static bool locked;
+static struct mutex one_request = MUTEX_INIT(one_request);
 static u32 last_id;
 static char *reply_to;			/* NULL: no reply is expected */
 static u32 reply_type;			/* what it must have, or XS_ERROR */
@@ -88,19 +89,6 @@ static bool send(const void *bytes, u32 length)
 	return usable;
 }
 
-static void lock(void)
-{
-	while (locked)
-		wait_on(&changed);
-	locked = true;
-}
-
-static void unlock(void)
-{
-	locked = false;
-	wake_up(&changed);
-}
-
 static int exchange(u32 type, u32 tx, const void *payload, u32 length, char *reply)
 {
 	struct xsd_sockmsg header = { .type = type, .req_id = ++last_id, .tx_id = tx, .len = length };
@@ -123,11 +111,11 @@ int xs_exchange(u32 type, u32 tx, const void *payload, u32 length, char *reply)
 
 	if (length > XENSTORE_PAYLOAD_MAX)
 		return -E2BIG;
+	mutex_lock(&one_request);
 	irq = irq_save();
-	lock();
 	result = usable ? exchange(type, tx, payload, length, reply) : -ENOTCONN;
-	unlock();
 	irq_restore(irq);
+	mutex_unlock(&one_request);
 	return result;
 }
 

@@ -108,6 +108,7 @@ static bool thread_create(const char *name, void (*fn)(void *), void *arg)
 }
 
 #include "../../ring-buffers/byte_ring.c"
+#include "../../pvkernel/mutex.c"
 #include "../../pvkernel/guest/xenbus.c"
 
 /* --- what the client and the event channels are --- */

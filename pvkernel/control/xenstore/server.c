@@ -4,14 +4,17 @@
  *
  *	ready	connections that have to be looked at, by turns: an event from the domain or for it puts one at
  *		the end, and so does the server when it stops after TURNS messages with more to do
+ *	event	masks the port until the domain has been looked at: one that floods us with them gets one through
  *
- * The store has one lock, `busy`. Domain 0's requests take it and are answered in the caller's own thread; the events of
- * its watches are handed on by the server's. The list `ready` is touched by interrupts, so with interrupts disabled.
+ * The store has one lock. Domain 0's requests take it, by turns with the server's thread however busy guests keep that, and are
+ * answered in the caller's own thread; the events of its watches are handed on by the server's. The list `ready` is touched by
+ * interrupts, so with interrupts disabled.
  */
 #include <abi/sched.h>
 
 #include "../../include/evtchn.h"
 #include "../../include/insn.h"
+#include "../../include/mutex.h"
 #include "../../include/ops.h"
 #include "../../include/sched.h"
 #include "../../include/xenstore.h"
@@ -28,40 +31,29 @@ struct domain {
 };
 
 static struct list domains = LIST_INIT(domains), ready = LIST_INIT(ready);
-static struct wait_queue work = WAIT_QUEUE_INIT(work), idle = WAIT_QUEUE_INIT(idle);
+static struct wait_queue work = WAIT_QUEUE_INIT(work);
+static struct mutex store = MUTEX_INIT(store);
 static struct client local;
-static bool busy, local_events, running;
-
-static void lock(void)
-{
-	bool irq = irq_save();
-
-	while (busy)
-		wait_on(&idle);
-	busy = true;
-	irq_restore(irq);
-}
-
-static void unlock(void)
-{
-	bool irq = irq_save();
-
-	busy = false;
-	wake_up(&idle);
-	irq_restore(irq);
-}
+static bool local_events, running;
 
 /* --- who has to be looked at ------------------------------------------------------------------ */
 
-static void make_ready(void *arg)
+static void make_ready(struct domain *d)
 {
-	struct domain *d = arg;
 	bool irq = irq_save();
 
 	if (list_empty(&d->ready_node))
 		list_insert_before(&ready, &d->ready_node);
 	wake_up(&work);
 	irq_restore(irq);
+}
+
+static void event_from(void *arg)
+{
+	struct domain *d = arg;
+
+	evtchn_mask(d->port);
+	make_ready(d);
 }
 
 static void event_for(struct client *c)
@@ -181,10 +173,14 @@ static void serve(struct domain *d)
 {
 	bool notify = false, more = connection_serve(&d->connection, &ops, TURNS, &notify);
 
-	if (notify && evtchn_send(d->port))
+	if (notify && evtchn_send(d->port)) {
 		connection_fail(&d->connection, XENSTORE_ERROR_COMM);
-	else if (more)
+		more = false;
+	}
+	if (more)
 		make_ready(d);
+	else
+		evtchn_unmask(d->port);
 }
 
 /* The callbacks may take the lock again, so it is held only to take an event out. */
@@ -194,10 +190,10 @@ static void hand_on_local_events(void)
 	u32 length;
 
 	for (;;) {
-		lock();
+		mutex_lock(&store);
 		local_events = false;
 		length = watch_take_event(&local, payload);
-		unlock();
+		mutex_unlock(&store);
 		if (!length)
 			return;
 		xs_watch_event(payload, payload + strlen(payload) + 1);
@@ -213,11 +209,11 @@ static void server(void *unused)
 		while (list_empty(&ready) && !local_events)
 			wait_on(&work);
 		irq_restore(irq);
-		lock();
+		mutex_lock(&store);
 		d = next_ready();
 		if (d)
 			serve(d);
-		unlock();
+		mutex_unlock(&store);
 		if (local_events)
 			hand_on_local_events();
 	}
@@ -234,9 +230,9 @@ int xenstored_introduce(u16 domid, void *ring_page, u32 port)
 		kfree(d);
 		return err;
 	}
-	lock();
+	mutex_lock(&store);
 	if (find(domid)) {
-		unlock();
+		mutex_unlock(&store);
 		kfree(d);
 		return -EEXIST;
 	}
@@ -244,10 +240,10 @@ int xenstored_introduce(u16 domid, void *ring_page, u32 port)
 	d->port = port;
 	list_init(&d->ready_node);
 	list_insert_before(&domains, &d->all_node);
-	evtchn_set_handler(port, make_ready, d);
+	evtchn_set_handler(port, event_from, d);
 	watch_fire_special(SPECIAL_INTRODUCE, domid);
 	make_ready(d);
-	unlock();
+	mutex_unlock(&store);
 	return 0;
 }
 
@@ -255,9 +251,9 @@ void xenstored_release(u16 domid)
 {
 	if (!running)
 		return;
-	lock();
+	mutex_lock(&store);
 	do_release(domid);
-	unlock();
+	mutex_unlock(&store);
 }
 
 void xenstored_domain_died(u16 domid)
@@ -266,13 +262,13 @@ void xenstored_domain_died(u16 domid)
 
 	if (!running)
 		return;
-	lock();
+	mutex_lock(&store);
 	d = find(domid);
 	if (!d || !d->died)
 		watch_fire_special(SPECIAL_RELEASE, domid);
 	if (d)
 		d->died = true;
-	unlock();
+	mutex_unlock(&store);
 }
 
 static void first_nodes(void)
@@ -323,9 +319,9 @@ int xs_exchange(u32 type, u32 tx, const void *payload, u32 length, char *reply)
 		return -ENOTCONN;
 	if (length > XENSTORE_PAYLOAD_MAX)
 		return -E2BIG;
-	lock();
+	mutex_lock(&store);
 	memcpy(in, payload, length);
 	result = result_of(out, request_handle(&local, &ops, &head, in, out), reply);
-	unlock();
+	mutex_unlock(&store);
 	return result;
 }

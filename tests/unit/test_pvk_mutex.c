@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pvkernel/mutex.c with threads of the host. "Interrupts disabled" is a lock here, as on one CPU it is one. One owner at a
+ * time, in the order in which they asked, although all of them ask again at once.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* In place of the kernel's headers. */
+#define PVK_OPS_H
+#define PVK_SCHED_H
+#include "../../pvkernel/include/types.h"
+
+#define WAIT_QUEUE_INIT(q) { 0 }
+#define THREADS 4
+#define ROUNDS 2000
+
+struct wait_queue { int unused; };
+
+static pthread_mutex_t big_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
+static __thread bool disabled;
+
+static bool irq_save(void)
+{
+	bool was = !disabled;
+
+	if (was)
+		pthread_mutex_lock(&big_lock);
+	disabled = true;
+	return was;
+}
+
+static void irq_restore(bool was)
+{
+	if (!was)
+		return;
+	disabled = false;
+	pthread_mutex_unlock(&big_lock);
+}
+
+static void wait_on(struct wait_queue *q) { pthread_cond_wait(&woken, &big_lock); }
+static void wake_up(struct wait_queue *q) { pthread_cond_broadcast(&woken); }
+
+#include "../../pvkernel/mutex.c"
+
+static struct mutex m = MUTEX_INIT(m);
+static unsigned int asked, had, out_of_turn, owners, owners_at_once;
+
+/* Arrival is counted before anybody else can ask. */
+static void *again_and_again(void *unused)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		bool irq = irq_save();
+		unsigned int turn = asked++;
+
+		mutex_lock(&m);
+		irq_restore(irq);
+		out_of_turn += turn != had++;
+		owners_at_once += __atomic_add_fetch(&owners, 1, __ATOMIC_SEQ_CST) != 1;
+		__atomic_sub_fetch(&owners, 1, __ATOMIC_SEQ_CST);
+		mutex_unlock(&m);
+	}
+	return NULL;
+}
+
+static void test_in_turn(void **state)
+{
+	pthread_t thread[THREADS];
+
+	m.next = m.serving = ~0u - ROUNDS;	/* the numbers wrap on the way */
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, again_and_again, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(had, THREADS * ROUNDS);
+	assert_int_equal(out_of_turn, 0);
+	assert_int_equal(owners_at_once, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_in_turn) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
