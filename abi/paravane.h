@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* paravane_op: what only this hypervisor tells; other hypervisors of the ABI answer -ENOSYS. See paravane.md. */
+/* paravane_op: what only this hypervisor does; other hypervisors of the ABI answer -ENOSYS. See paravane.md. */
 #ifndef ABI_PARAVANE_H
 #define ABI_PARAVANE_H
 
@@ -7,6 +7,9 @@
 
 /* rsi: PARAVANE_COUNTERS 64-bit words to fill, indexed by PARAVANE_COUNT_*; answers how many it filled. */
 #define PARAVANE_read_counters 0
+
+/* rsi: a domain, rdx: 1 it may manage others from now on, 0 it may not. */
+#define PARAVANE_set_control 1
 
 #define PARAVANE_COUNTERS 16
 #define PARAVANE_COUNT_hypercalls 0

@@ -508,14 +508,12 @@ long do_domctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
 		return -EACCES;
 	alone = op.cmd == XEN_DOMCTL_createdomain || op.cmd == XEN_DOMCTL_getdomaininfo;
-	if (!v->domain->privileged)
-		return alone || domain_find(op.domain) ? -EPERM : -ESRCH;
 	if (alone)
-		return without_domain(&op, arg);
+		return v->domain->privileged || v->domain->control ? without_domain(&op, arg) : -EPERM;
 	d = domain_get(op.domain);
 	if (!d)
 		return -ESRCH;
-	rc = with_domain(d, &op, arg);
+	rc = may_manage(v->domain, d) ? with_domain(d, &op, arg) : -EPERM;
 	domain_put(d);
 	return rc;
 }

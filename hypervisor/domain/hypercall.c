@@ -81,19 +81,40 @@ fault:
 	return -EFAULT;
 }
 
-/* --- paravane_op: what only this hypervisor tells ------------------------------------------------------- */
+/* --- paravane_op: what only this hypervisor does ------------------------------------------------------- */
 
-/* Sub-operation 0: the domain's exit counters, summed over its vCPUs, as COUNTERS words at a2. Answers their number. */
-long do_paravane_op(u64 op, u64 buffer, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+static long read_counters(struct domain *d, u64 buffer)
 {
 	u64 sums[COUNTERS] = { 0 };
 
-	if (op != PARAVANE_read_counters)
-		return -ENOSYS;
-	for (int i = 0; i < v->domain->vcpu_count; i++)
+	for (int i = 0; i < d->vcpu_count; i++)
 		for (int j = 0; j < COUNTERS; j++)
-			sums[j] += v->domain->vcpu[i]->counters[j];
-	if (copy_to_guest(buffer, sums, sizeof(sums)))
-		return -EFAULT;
-	return COUNTERS;
+			sums[j] += d->vcpu[i]->counters[j];
+	return copy_to_guest(buffer, sums, sizeof(sums)) ? -EFAULT : COUNTERS;
+}
+
+static long set_control(struct vcpu *v, domid_t id, bool on)
+{
+	struct domain *d = domain_find(id);
+
+	if (!v->domain->privileged)
+		return -EPERM;
+	if (!d || d->dying)
+		return -ESRCH;
+	if (d->privileged)
+		return -EINVAL;
+	WRITE_ONCE(d->control, on);
+	return 0;
+}
+
+/* 0: this domain's exit counters go to a2. 1: whether domain a2 may manage others becomes a3. abi/paravane.md */
+long do_paravane_op(u64 op, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
+{
+	switch (op) {
+	case PARAVANE_read_counters:
+		return read_counters(v->domain, a2);
+	case PARAVANE_set_control:
+		return set_control(v, a2, a3);
+	}
+	return -ENOSYS;
 }

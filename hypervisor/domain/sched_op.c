@@ -110,7 +110,7 @@ static long remote_shutdown(struct vcpu *v, u64 arg)
 	d = op.domain_id == DOMID_SELF ? NULL : domain_find(op.domain_id);
 	if (!d)
 		return -ESRCH;
-	if (!v->domain->privileged)
+	if (!may_manage(v->domain, d))
 		return -EPERM;
 	shut_down(d, (u8)op.reason);
 	return 0;

@@ -222,7 +222,7 @@ long do_sysctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 		return -EFAULT;
 	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
 		return -EACCES;
-	if (!v->domain->privileged)
+	if (!v->domain->privileged && !v->domain->control)
 		return -EPERM;
 	if (op.cmd >= ARRAY_SIZE(operations) || !operations[op.cmd])
 		return -ENOSYS;

@@ -30,6 +30,7 @@ enum { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD, DOMAIN_GONE };
 struct domain {
 	domid_t id;
 	bool privileged;	/* domain 0 */
+	bool control;		/* named by domain 0: may manage others, too */
 	bool xenstore;		/* createdomain's XEN_DOMCTL_CDF_xs_domain */
 	u8 dying;		/* DOMAIN_* */
 	u16 shutdown_reason;	/* SHUTDOWN_*, or NO_SHUTDOWN_REASON */
@@ -133,6 +134,15 @@ void domains_reap(void);		/* WORK_REAP: those that nothing keeps any more vanish
 #define VM_ASSISTS (VM_ASSIST(4gb_segments) | VM_ASSIST(4gb_segments_notify) | VM_ASSIST(writable_pagetables) | \
 		    VM_ASSIST(pae_extended_cr3) | VM_ASSIST(architectural_iopl) | VM_ASSIST(runstate_update_flag) | \
 		    VM_ASSIST(m2p_strict))
+
+/*
+ * May `by` manage the other domain: build, change, look into, end it? Domain 0 any; one that it has named all that are not such themselves,
+ * so that no two wait for each other's end.
+ */
+static inline bool may_manage(const struct domain *by, const struct domain *other)
+{
+	return by->privileged || (by->control && !other->privileged && !other->control);
+}
 
 static inline bool vm_assist(const struct domain *d, int type)
 {

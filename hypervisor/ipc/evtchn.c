@@ -240,10 +240,12 @@ static slow_path struct domain *any_domain(domid_t id)
 	return domain_find(id);
 }
 
-/* Another domain than DOMID_SELF, which only a privileged caller may mean; NULL: domain_refused() says why. */
+/* Another domain than DOMID_SELF, if the caller may mean it; NULL: domain_refused() says why. */
 static slow_path struct domain *other_domain(struct vcpu *v, domid_t id)
 {
-	return id == v->domain->id || v->domain->privileged ? domain_find(id) : NULL;
+	struct domain *d = domain_find(id);
+
+	return d && (d == v->domain || may_manage(v->domain, d)) ? d : NULL;
 }
 
 static slow_path long domain_refused(domid_t id)

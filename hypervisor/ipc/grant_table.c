@@ -53,7 +53,7 @@ static int subject(struct vcpu *v, domid_t id, struct domain **d)
 	*d = domain_find(id);
 	if (!*d)
 		return GNTST_bad_domain;
-	return *d == v->domain || v->domain->privileged ? GNTST_okay : GNTST_permission_denied;
+	return *d == v->domain || may_manage(v->domain, *d) ? GNTST_okay : GNTST_permission_denied;
 }
 
 static int put_frame_list(u64 list, void *pages, u32 count)

@@ -122,6 +122,8 @@ void flush_domain_tlb(struct domain *d)
  */
 int foreign_owner(struct domain *d, u16 id, domid_t *owner)
 {
+	struct domain *other;
+
 	*owner = OWNER_NONE;
 	if (id == DOMID_IO)
 		return 0;
@@ -129,10 +131,11 @@ int foreign_owner(struct domain *d, u16 id, domid_t *owner)
 		*owner = OWNER_LENT;
 		return d->privileged ? 0 : -EPERM;
 	}
-	if (id == d->id || !domain_find(id))
+	other = domain_find(id);
+	if (other == d || !other)
 		return -ESRCH;
 	*owner = id;
-	return d->privileged ? 0 : -EPERM;
+	return may_manage(d, other) ? 0 : -EPERM;
 }
 
 /* With a reference on the other domain, which *other names; NULL: there is none. */
@@ -153,9 +156,10 @@ static int get_tables_owner(struct domain *d, domid_t id, struct domain **tables
 	*tables = d;
 	if (id == d->id || id == DOMID_SELF)
 		return 0;
-	if (!domain_find(id))
+	*tables = domain_find(id);
+	if (!*tables)
 		return -ESRCH;
-	if (!d->privileged)
+	if (!may_manage(d, *tables))
 		return -EPERM;
 	*tables = domain_get(id);
 	return *tables ? 0 : -ESRCH;

@@ -31,7 +31,7 @@ static int domain_of(struct vcpu *v, u16 id, struct domain **d)
 		return -ESRCH;
 	if (*d == v->domain)
 		return 0;
-	if (!v->domain->privileged)
+	if (!may_manage(v->domain, *d))
 		return -EPERM;
 	*d = domain_get(id);
 	return *d ? 0 : -ESRCH;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands that make, end and change the life of a domain. */
 #include <abi/errno.h>
+#include <abi/paravane.h>
 
 #include "../../drivers/backend/consback.h"
 #include "../include/console.h"
+#include "../include/hypercall.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
 #include "../include/ops.h"
@@ -267,6 +269,23 @@ static int cmd_rename(int argc, char **argv)
 	return 1;
 }
 COMMAND(rename, cmd_rename, "DOMAIN NAME: gives it another name");
+
+static int cmd_domain_control(int argc, char **argv)
+{
+	bool on = argc == 3 && !strcmp(argv[2], "on");
+	u16 domid;
+	long err;
+
+	if (argc != 3 || (!on && strcmp(argv[2], "off")))
+		return usage("domain-control", "DOMAIN on|off");
+	if (!take_domain("domain-control", argv[1], &domid))
+		return 1;
+	err = hypercall3(__HYPERVISOR_paravane_op, PARAVANE_set_control, domid, on);
+	if (err)
+		printf("domain-control: %s: %s\n", argv[1], err == -ENOSYS ? "this hypervisor lets only domain 0 manage others" : errno_name(err));
+	return err != 0;
+}
+COMMAND_AS(domain_control, "domain-control", cmd_domain_control, "DOMAIN on|off: may it manage other domains");
 
 static int cmd_console(int argc, char **argv)
 {
