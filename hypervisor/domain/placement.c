@@ -39,12 +39,13 @@ static bool place_tables(struct placement *p, u64 next)
 	for (;;) {
 		end = placed_at(p, next + pages + 1) + STACK_PADDING;
 		end = (end + MAPPING_ALIGN - 1) & ~(MAPPING_ALIGN - 1);
+		/* Before tables are counted: beyond the last address it begins again at 0. */
+		if (end <= base || (end - 1) >> 47 != base >> 47)
+			return place_fail(p, "the first mapping does not fit above the kernel; it would end at", end);
 		if (1 + lower_tables_for(base, end) <= pages)
 			break;
 		pages = 1 + lower_tables_for(base, end);
 	}
-	if ((end - 1) >> 47 != base >> 47)
-		return place_fail(p, "the first mapping does not fit above the kernel; it would end at", end);
 	p->tables = take(&next, pages);
 	p->stack = next;
 	p->end = (end - base) / PAGE_BYTES;

@@ -503,6 +503,24 @@ static void test_as_xen_places(void **state)
 	assert_int_equal(p.tables.pages, 5);
 }
 
+/* Below the last address nothing wraps: the whole first mapping fits, or the image is refused. */
+static void test_near_the_top(void **state)
+{
+	u64 placed = 0;
+
+	for (u64 room = PAGE_SIZE; room <= 16ul << 20; room += PAGE_SIZE) {
+		struct image image = { .virt_base = -room, .kernel_start = -room, .kernel_end = -room + PAGE_SIZE - 1 };
+		struct placement p;
+
+		if (!place_domain(&p, &image, 8192, 0, 2))
+			continue;
+		placed++;
+		assert_in_range(p.tables.pages, 4, 16);
+		assert_true(p.stack < p.end && p.end <= 8192 && p.end * PAGE_SIZE < room);
+	}
+	assert_true(placed);
+}
+
 /* One line each, a fitting errno, and nothing stays mapped. */
 static void test_refusals(void **state)
 {
@@ -536,7 +554,8 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_layouts), cmocka_unit_test(test_as_xen_places), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_layouts), cmocka_unit_test(test_as_xen_places), cmocka_unit_test(test_near_the_top),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
