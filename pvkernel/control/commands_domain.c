@@ -29,27 +29,43 @@ static bool is_crashed(u32 flags)
 
 /* --- create --- */
 
+/* The shell has taken the quotes of name="x": what is neither a number nor has any of the grammar's characters is a string. */
+static bool is_bare_string(const char *value)
+{
+	u64 number;
+
+	for (const char *s = value; *s; s++) {
+		if (strchr("\"'[];#", *s))
+			return false;
+	}
+	return !parse_u64(value, &number);
+}
+
+/* A setting of the command line as a line of the file; its length. */
+static size_t print_setting(char *line, size_t size, const char *setting)
+{
+	const char *value = strchr(setting, '=') + 1;
+	const char *quote = is_bare_string(value) ? "\"" : "";
+
+	return snprintf(line, size, "%.*s%s%s%s\n", (int)(value - setting), setting, quote, value, quote);
+}
+
 /* The file with the settings of the command line below it, as if they were its last lines. */
 static char *whole_text(const struct ramdisk_file *f, int settings, char **setting, size_t *length)
 {
-	size_t size = f->size + 1;
+	size_t size = f->size + 2;
 	char *text;
 
 	for (int i = 0; i < settings; i++)
-		size += strlen(setting[i]) + 1;
+		size += strlen(setting[i]) + 3;
 	text = kmalloc(size);
 	if (!text)
 		return NULL;
 	memcpy(text, f->data, f->size);
 	text[f->size] = '\n';
 	*length = f->size + 1;
-	for (int i = 0; i < settings; i++) {
-		size_t n = strlen(setting[i]);
-
-		memcpy(text + *length, setting[i], n);
-		text[*length + n] = '\n';
-		*length += n + 1;
-	}
+	for (int i = 0; i < settings; i++)
+		*length += print_setting(text + *length, size - *length, setting[i]);
 	return text;
 }
 

@@ -53,6 +53,15 @@ static void message(struct parser *p, const char *format, ...)
 	va_end(ap);
 }
 
+/* What is quoted from the file has come through escapes; the message is one line all the same. */
+static void make_printable(char *s)
+{
+	for (; *s; s++) {
+		if ((u8)*s < ' ' || (u8)*s >= 0x7f)
+			*s = '?';
+	}
+}
+
 /* Always false: the parser's verdict. It replaces warnings. */
 static bool expected(struct parser *p, const char *format, ...)
 {
@@ -66,6 +75,7 @@ static bool expected(struct parser *p, const char *format, ...)
 	va_start(ap, format);
 	add_message(p, format, ap);
 	va_end(ap);
+	make_printable(p->message);
 	return false;
 }
 
@@ -276,23 +286,25 @@ bool config_cpu_list(const char *text, u64 *cpus)
 
 /* --- the keys --- */
 
+/* A number would be taken for a domain's id. */
 bool config_is_name(const char *name)
 {
 	bool digits_only = true;
+	u64 number;
 
 	for (const char *s = name; *s; s++) {
 		if (!is_key_char(*s) && (s == name || !strchr(".+-", *s)))
 			return false;
 		digits_only &= is_digit(*s);
 	}
-	return !digits_only && strlen(name) < CONFIG_NAME_MAX;
+	return !digits_only && !parse_u64(name, &number) && strlen(name) < CONFIG_NAME_MAX;
 }
 
 static bool set_name(struct parser *p)
 {
 	if (!set_string(p, p->config->name, CONFIG_NAME_MAX))
 		return false;
-	return config_is_name(p->config->name) ? true : expected(p, "letters, digits and _ . + -, not only digits");
+	return config_is_name(p->config->name) ? true : expected(p, "letters, digits and _ . + -, not a number");
 }
 
 static bool set_kernel(struct parser *p)

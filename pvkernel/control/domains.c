@@ -418,7 +418,7 @@ int domains_rename(u16 domid, const char *name, char *error, size_t size)
 		snprintf(error, size, "no domain that was created here");
 		err = -ESRCH;
 	} else if (!config_is_name(name)) {
-		snprintf(error, size, "expected letters, digits and _ . + -, not only digits, at most %u", CONFIG_NAME_MAX - 1);
+		snprintf(error, size, "expected letters, digits and _ . + -, not a number, at most %u", CONFIG_NAME_MAX - 1);
 		err = -EINVAL;
 	} else if (managed_by_name(name) || !strcmp(name, DOMAIN_0_NAME)) {
 		snprintf(error, size, "there is a domain of that name");

@@ -170,6 +170,8 @@ static void test_errors(void **state)
 	bad(BASE "builder='hvm'", "f:3: builder: expected \"generic\"");
 	bad(BASE "on_crash='coredump-restart'", "f:3: on_crash: expected destroy, restart");
 	bad("name='12'\n", "f:1: name: expected letters");
+	bad("name='0x12'\n", "f:1: name: expected letters");
+	bad("on_crash='\\nexit status: 0\\n'\n", "not ?exit status: 0?");
 	bad("name='a b'\n", "f:1: name: expected letters");
 	bad("name='-a'\n", "f:1: name: expected letters");
 	bad(BASE "vcpus=33", "f:3: vcpus: expected a number from 1 to 32");
