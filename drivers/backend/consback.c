@@ -56,6 +56,7 @@ struct console {
 static struct list consoles = LIST_INIT(consoles);
 static struct wait_queue work = WAIT_QUEUE_INIT(work), output = WAIT_QUEUE_INIT(output);
 static struct console *attached;
+static bool attached_returned;
 static bool detach;			/* the attached one has ended */
 static bool logging;
 
@@ -134,7 +135,14 @@ static void log_line(struct console *c)
 	console_write(text, MIN((size_t)n, sizeof(text) - 1));
 }
 
-/* Nothing but printable text, tabs and bytes of UTF-8 reaches the log: it is no terminal of the guest's. */
+bool consback_is_text(u8 before, u8 byte)
+{
+	if (before == 0xc2 && byte >= 0x80 && byte < 0xa0)
+		return false;
+	return byte == '\t' || (byte >= ' ' && byte != 0x7f);
+}
+
+/* Nothing but text reaches the log: it is no terminal of the guest's. */
 static void log_bytes(struct console *c, const char *text, u32 length)
 {
 	for (; length; length--, text++) {
@@ -142,9 +150,29 @@ static void log_bytes(struct console *c, const char *text, u32 length)
 
 		if (byte == '\n' || c->line_length == LINE - 1)
 			log_line(c);
-		if (byte == '\t' || (byte >= ' ' && byte != 0x7f))
+		if (consback_is_text(c->line_length ? c->line[c->line_length - 1] : 0, byte))
 			c->line[c->line_length++] = byte;
 	}
+}
+
+/* A guest ends its lines with both, we with the newline alone. *returned: the byte before was a return, not shown so far. */
+static void show(const char *text, size_t length, bool *returned)
+{
+	char out[TURN];
+	size_t n = 0;
+
+	for (; length; length--, text++) {
+		if (*returned && *text != '\n')
+			out[n++] = '\r';
+		*returned = *text == '\r';
+		if (!*returned)
+			out[n++] = *text;
+		if (n + 2 > sizeof(out)) {
+			console_write(out, n);
+			n = 0;
+		}
+	}
+	console_write(out, n);
 }
 
 static void take(struct console *c, const char *text, u32 length)
@@ -152,7 +180,7 @@ static void take(struct console *c, const char *text, u32 length)
 	scrollback_add(&c->scroll, text, length);
 	wake_up(&output);
 	if (c == attached)
-		console_write(text, length);
+		show(text, length, &attached_returned);
 	else if (logging)
 		log_bytes(c, text, length);
 }
@@ -377,7 +405,8 @@ static bool attach(const char *name)
 		attached = c;
 		detach = false;
 		n = scrollback_newest(&c->scroll, recent, sizeof(recent));
-		console_write(recent, n);
+		attached_returned = false;
+		show(recent, n, &attached_returned);
 	}
 	irq_restore(irq);
 	return attached;
@@ -473,12 +502,13 @@ static int print_tail(const char *name)
 {
 	static char buf[4096];
 	int n = consback_read(name, buf, sizeof(buf));
+	bool returned = false;
 
 	if (n < 0) {
 		printf("%s: no such guest\n", name);
 		return 1;
 	}
-	console_write(buf, n);
+	show(buf, n, &returned);
 	return 0;
 }
 

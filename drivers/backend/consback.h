@@ -25,6 +25,8 @@ int consback_attach(const char *name);
 int consback_send(const char *name, const char *text, size_t length);
 /* Types a line and waits until `answer` is in what the guest puts out after that. 0, -ENOENT, -ETIMEDOUT. */
 int consback_ask(const char *name, const char *line, const char *answer, u64 timeout_ns);
+/* Text, and nothing that moves a terminal's cursor? Bytes of UTF-8 are, but for its control characters; before: the byte before. */
+bool consback_is_text(u8 before, u8 byte);
 /* Whole lines of all guests go to our console too, with the guest's name in front. */
 void consback_log(bool on);
 

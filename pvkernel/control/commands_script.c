@@ -12,6 +12,7 @@
 #include "wait.h"
 
 #define SCROLLBACK_MAX (64 * 1024)
+#define LINE_MAX 200
 
 /* The line that holds the text, or NULL. The console's bytes are any. */
 static const char *find_text(const char *all, int length, const char *text, int *line_length)
@@ -33,6 +34,19 @@ static const char *find_text(const char *all, int length, const char *text, int 
 	return NULL;
 }
 
+/* What else is in the line must not make it look like another. */
+static void print_line(const char *name, const char *line, int length)
+{
+	char text[LINE_MAX];
+	int n = 0;
+
+	for (int i = 0; i < length && n < LINE_MAX; i++) {
+		if (consback_is_text(i ? line[i - 1] : 0, line[i]))
+			text[n++] = line[i];
+	}
+	printf("%s| %.*s\n", name, n, text);
+}
+
 /* 0: found and printed. */
 static int grep(const char *name, const char *text, char *buffer)
 {
@@ -40,7 +54,7 @@ static int grep(const char *name, const char *text, char *buffer)
 	const char *line = find_text(buffer, MAX(length, 0), text, &line_length);
 
 	if (line)
-		printf("%s| %.*s\n", name, MIN(line_length, 200), line);
+		print_line(name, line, line_length);
 	return line ? 0 : MIN(length, -1);
 }
 

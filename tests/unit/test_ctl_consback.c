@@ -197,9 +197,12 @@ static void test_output(void **state)
 	assert_string_equal(tail("one"), "hello\r\nrest");
 	assert_string_equal(tail("two"), "\033[2Jother\r\n");
 	assert_string_equal(screen, "[one] hello\n[two] [2Jother\n");
+	guest_write(2, "\xc3\xa9\xc2\x9b\x7f\t.\r\n", 9);
+	run();
+	assert_string_equal(screen + 27, "[two] \xc3\xa9\xc2\t.\n");
 	assert_int_equal(consback_read("three", NULL, 0), -ENOENT);
 	consback_rename(2, "three");
-	assert_string_equal(tail("three"), "\033[2Jother\r\n");
+	assert_memory_equal(tail("three"), "\033[2Jother\r\n", 11);
 	assert_true(guest[1].events);
 }
 
@@ -323,11 +326,11 @@ static void test_attach(void **state)
 
 	begin(1, "one");
 	begin(2, "two");
-	guest_write(1, "prompt> ", 8);
+	guest_write(1, "10%\r20%\r\nprompt> ", 17);
 	run();
 	keys = "ls\r\x1d";
 	assert_int_equal(consback_attach("one"), 0);
-	assert_string_equal(screen, "prompt> \nleft one\n");
+	assert_string_equal(screen, "10%\r20%\nprompt> \nleft one\n");
 	assert_int_equal(byte_ring_read(&guest[1].in, typed, sizeof(typed), &notify), 3);
 	assert_string_equal(typed, "ls\r");
 	assert_null(attached);
