@@ -153,9 +153,10 @@ void evtchn_close(u32 port)
 {
 	struct evtchn_close op = { port };
 
+	/* Before it is free for another thread. */
 	evtchn_mask(port);
-	HYPERVISOR_event_channel_op(EVTCHNOP_close, &op);
 	channels[port] = (struct channel){ 0 };
+	HYPERVISOR_event_channel_op(EVTCHNOP_close, &op);
 }
 
 u64 evtchn_count(u32 port)

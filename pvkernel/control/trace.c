@@ -23,12 +23,13 @@
 #define MAX_TRACED_CPUS 64
 #define BUFFER_PAGES 64		/* of each CPU */
 #define DEFAULT_MIB 4
+#define MAX_MIB 1024
 #define LINE_BYTES 57		/* 76 characters */
 
 static struct t_info *info;
 static struct t_buf *buffers[MAX_TRACED_CPUS];
 static unsigned int cpus;
-static u32 bytes;		/* of each buffer, without its header */
+static u32 bytes;		/* of each buffer, without its header; 0 until all are mapped */
 static u8 *capture;
 static u64 capture_size, captured;
 static bool tracing;
@@ -79,7 +80,7 @@ static bool attach(u32 pages)
 	struct xen_sysctl machine = { 0 };
 	struct xen_sysctl_tbuf_op where;
 
-	if (info)
+	if (bytes)
 		return true;
 	if (sysctl(XEN_SYSCTL_physinfo, &machine) || machine.u.physinfo.nr_cpus > MAX_TRACED_CPUS)
 		return false;
@@ -87,11 +88,11 @@ static bool attach(u32 pages)
 		return false;
 	if (!where.buffer_mfn && (tbuf(XEN_SYSCTL_TBUFOP_set_size, NULL, pages) || tbuf(XEN_SYSCTL_TBUFOP_get_info, &where, 0)))
 		return false;
-	if (!map_info(&where))
+	if (!info && !map_info(&where))
 		return false;
 	cpus = machine.u.physinfo.nr_cpus;
 	for (unsigned int i = 0; i < cpus; i++)
-		if (!map_buffer(i))
+		if (!buffers[i] && !map_buffer(i))
 			return false;
 	bytes = info->tbuf_size * PAGE_SIZE - sizeof(struct t_buf);
 	return true;
@@ -160,28 +161,6 @@ static bool prepare(u64 mib)
 	return capture && port > 0;
 }
 
-/* What was not collected before is forgotten. */
-static int start(u64 mib)
-{
-	if (tracing) {
-		printf("trace: it is on\n");
-		return 1;
-	}
-	if (!prepare(mib)) {
-		printf("trace: no buffers of the hypervisor's, or no %lu MiB for what they collect\n", mib);
-		return 1;
-	}
-	for (unsigned int i = 0; i < cpus; i++)
-		buffers[i]->cons = buffers[i]->prod;
-	tracing = true;
-	collector = thread_create("trace", collector_thread, NULL);
-	if (!collector || tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask, NULL, TRC_ALL) || tbuf(XEN_SYSCTL_TBUFOP_enable, NULL, 0)) {
-		printf("trace: the hypervisor does not trace\n");
-		return 1;
-	}
-	return 0;
-}
-
 static int stop(void)
 {
 	if (!tracing) {
@@ -194,6 +173,29 @@ static int stop(void)
 	if (collector)
 		thread_join(collector);
 	collect();
+	return 0;
+}
+
+/* What was not collected before is forgotten. */
+static int start(u64 mib)
+{
+	if (tracing) {
+		printf("trace: it is on\n");
+		return 1;
+	}
+	if (mib > MAX_MIB || !prepare(mib)) {
+		printf("trace: no buffers of the hypervisor's, or no %lu MiB for what they collect\n", mib);
+		return 1;
+	}
+	for (unsigned int i = 0; i < cpus; i++)
+		buffers[i]->cons = buffers[i]->prod;
+	tracing = true;
+	collector = thread_create("trace", collector_thread, NULL);
+	if (!collector || tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask, NULL, TRC_ALL) || tbuf(XEN_SYSCTL_TBUFOP_enable, NULL, 0)) {
+		printf("trace: the hypervisor does not trace\n");
+		stop();
+		return 1;
+	}
 	return 0;
 }
 
