@@ -5,8 +5,9 @@
  *	watches		registered ones: path, the caller's struct, a number that is the token
  *	pending		events that wait for the thread
  *
- * Both lists are touched with interrupts disabled. An event for which there is no memory marks its watch, which is then called
- * with its own path: the caller looks at everything anew, so nothing is missed.
+ * Both lists are touched with interrupts disabled. At most PENDING_MAX events of a watch wait, however fast others write. One
+ * more, or one for which there is no memory, marks its watch, which is then called with its own path: the caller looks at
+ * everything anew, so nothing is missed.
  */
 #include <abi/errno.h>
 
@@ -18,11 +19,13 @@
 #include "xenstore.h"
 
 #define DIRECTORY_TRIES 100
+#define PENDING_MAX 64
 
 struct registered {
 	struct list node;
 	const struct xs_watch *watch;
 	u64 token;
+	u32 waiting;			/* events of it in pending */
 	bool all;			/* call it with its own path */
 	char path[];
 };
@@ -242,7 +245,8 @@ void xs_watch_event(const char *path, const char *token)
 	bool irq = irq_save();
 
 	r = parse_u64(token, &number) ? find_token(number) : NULL;
-	if (r && p) {
+	if (r && p && r->waiting < PENDING_MAX) {
+		r->waiting++;
 		p->to = r;
 		memcpy(p->path, path, strlen(path) + 1);
 		list_insert_before(&pending, &p->node);
@@ -262,6 +266,7 @@ static struct registered *next_call(struct pending **p)
 	if (!list_empty(&pending)) {
 		*p = list_entry(pending.next, struct pending, node);
 		list_remove(&(*p)->node);
+		(*p)->to->waiting--;
 		return (*p)->to;
 	}
 	list_for_each(at, &watches) {
