@@ -442,8 +442,25 @@ void consback_log(bool on)
 	logging = on;
 }
 
+static bool contains(const char *text, const char *part)
+{
+	for (; *text; text++) {
+		if (!strncmp(text, part, strlen(part)))
+			return true;
+	}
+	return false;
+}
+
+/* An echo is no answer. */
+static bool answered(const struct console *c, u64 from, const char *line, const char *answer)
+{
+	if (contains(line, answer) && !scrollback_find(&c->scroll, &from, line))
+		return false;
+	return scrollback_find(&c->scroll, &from, answer);
+}
+
 /* The domain may end, and another of its name begin, at any time: found anew at each look. */
-static int wait_for_answer(u16 domid, u64 from, const char *answer, u64 end)
+static int wait_for_answer(u16 domid, u64 from, const char *line, const char *answer, u64 end)
 {
 	struct timer timeout = { .fn = wake_queue, .arg = &output };
 	bool irq = irq_save();
@@ -455,7 +472,7 @@ static int wait_for_answer(u16 domid, u64 from, const char *answer, u64 end)
 		c = find_domain(domid);
 		if (!c)
 			err = -ENOENT;
-		else if (scrollback_has(&c->scroll, from, answer))
+		else if (answered(c, from, line, answer))
 			err = 0;
 		else
 			wait_on(&output);
@@ -478,7 +495,7 @@ int consback_ask(const char *name, const char *line, const char *answer, u64 tim
 		type(c, "\r", 1);
 	}
 	irq_restore(irq);
-	return there ? wait_for_answer(domid, from, answer, now() + timeout_ns) : -ENOENT;
+	return there ? wait_for_answer(domid, from, line, answer, now() + timeout_ns) : -ENOENT;
 }
 
 /* --- the command --- */

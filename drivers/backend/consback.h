@@ -23,7 +23,10 @@ int consback_read(const char *name, char *buf, size_t size);
 int consback_attach(const char *name);
 /* As if typed; how many bytes went, less than length when the guest does not read. */
 int consback_send(const char *name, const char *text, size_t length);
-/* Types a line and waits until `answer` is in what the guest puts out after that. 0, -ENOENT, -ETIMEDOUT. */
+/*
+ * Types a line and waits until `answer` is in what the guest puts out after that; after the line's echo, if the line itself
+ * holds the answer. 0, -ENOENT, -ETIMEDOUT.
+ */
 int consback_ask(const char *name, const char *line, const char *answer, u64 timeout_ns);
 /* Text, and nothing that moves a terminal's cursor? Bytes of UTF-8 are, but for its control characters; before: the byte before. */
 bool consback_is_text(u8 before, u8 byte);

@@ -23,15 +23,17 @@ size_t scrollback_newest(const struct scrollback *s, char *buf, size_t size)
 	return n;
 }
 
-bool scrollback_has(const struct scrollback *s, u64 from, const char *text)
+bool scrollback_find(const struct scrollback *s, u64 *from, const char *text)
 {
-	for (u64 at = MAX(from, oldest(s)); at < s->written; at++) {
+	for (u64 at = MAX(*from, oldest(s)); at < s->written; at++) {
 		size_t n = 0;
 
 		while (text[n] && at + n < s->written && s->bytes[(at + n) % SCROLLBACK_SIZE] == text[n])
 			n++;
-		if (!text[n])
+		if (!text[n]) {
+			*from = at + n;
 			return true;
+		}
 	}
 	return false;
 }

@@ -15,7 +15,10 @@ struct scrollback {
 void scrollback_add(struct scrollback *s, const char *text, size_t length);
 size_t scrollback_newest(const struct scrollback *s, char *buf, size_t size);	/* the newest, at most size; how many */
 
-/* Does text, which is not empty, occur in what was written after the first `from` bytes and is still there? */
-bool scrollback_has(const struct scrollback *s, u64 from, const char *text);
+/*
+ * Does text, which is not empty, occur in what was written after the first *from bytes and is still there? Then *from becomes
+ * the number of the byte behind its first occurrence.
+ */
+bool scrollback_find(const struct scrollback *s, u64 *from, const char *text);
 
 #endif

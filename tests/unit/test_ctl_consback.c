@@ -369,6 +369,27 @@ static void silence(void)
 	clock_ns += NSEC_PER_MSEC;
 }
 
+static void answer_at_once(const char *text)
+{
+	bool notify = false;
+	char typed[32];
+
+	clock_ns += NSEC_PER_MSEC;
+	if (byte_ring_read(&guest[1].in, typed, sizeof(typed), &notify) > 0)
+		guest_write(1, text, strlen(text));
+	run();
+}
+
+static void echo(void)
+{
+	answer_at_once("say hello\r\n");
+}
+
+static void echo_and_obey(void)
+{
+	answer_at_once("say hello\r\nhello\r\n");
+}
+
 static void test_ask(void **state)
 {
 	begin(1, "one");
@@ -378,6 +399,10 @@ static void test_ask(void **state)
 	assert_int_equal(consback_ask("one", "ping", "pong one", NSEC_PER_SEC), 0);
 	while_waiting = silence;
 	assert_int_equal(consback_ask("one", "ping", "pong", NSEC_PER_SEC), -ETIMEDOUT);
+	while_waiting = echo;
+	assert_int_equal(consback_ask("one", "say hello", "hello", NSEC_PER_SEC), -ETIMEDOUT);
+	while_waiting = echo_and_obey;
+	assert_int_equal(consback_ask("one", "say hello", "hello", NSEC_PER_SEC), 0);
 	assert_int_equal(consback_ask("two", "ping", "pong", NSEC_PER_SEC), -ENOENT);
 }
 
