@@ -6,10 +6,13 @@
 /* Classes of events, for sysctl tbuf_op's evt_mask. */
 #define TRC_GEN 0x0001f000
 #define TRC_SCHED 0x0002f000
+#define TRC_DOM0OP 0x0004f000
 #define TRC_MEM 0x0010f000
 #define TRC_PV 0x0020f000
 #define TRC_HW 0x0080f000
 #define TRC_ALL 0x0ffff000
+#define TRC_CLASSES 0x0fff0000	/* an event is recorded if the mask has a bit of its class */
+#define TRC_PARTS 0x0000f000	/* and one of these of it */
 
 #define TRC_64_FLAG 0x100	/* addresses take two words */
 
@@ -25,6 +28,13 @@
 #define TRC_SCHED_SHUTDOWN 0x00028007
 #define TRC_SCHED_SWITCH 0x0002800a
 
+#define TRC_DOM0_DOM_ADD 0x00041001
+#define TRC_DOM0_DOM_REM 0x00041002
+
+#define TRC_MEM_PAGE_GRANT_MAP 0x0010f001
+#define TRC_MEM_PAGE_GRANT_UNMAP 0x0010f002
+#define TRC_MEM_PAGE_GRANT_TRANSFER 0x0010f003
+
 #define TRC_PV_TRAP 0x00201003
 #define TRC_PV_PAGE_FAULT 0x00201004
 #define TRC_PV_EMULATE_PRIVOP 0x00201006
@@ -35,6 +45,7 @@
 
 /* This hypervisor's own, in the classes above at numbers that the ABI leaves free. */
 #define TRC_PARAVANE_RETURN 0x00201041
+#define TRC_PARAVANE_EVENT_SEND 0x00201042
 #define TRC_PARAVANE_INTERRUPT 0x00801040
 
 #define TRACE_EXTRA_MAX 7

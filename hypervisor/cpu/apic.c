@@ -122,8 +122,8 @@ void handle_irq(struct vcpu *v, int vector)
 	else if (vector == VECTOR_APIC_ERROR)
 		log_warning("CPU %d: local APIC error 0x%x", v->cpu->id, apic_read(APIC_ESR));
 	else if (vector == VECTOR_KICK) {
-		WRITE_ONCE(v->cpu->kicks, v->cpu->kicks + 1);
 		trace_load_entries();
+		WRITE_ONCE(v->cpu->kicks, v->cpu->kicks + 1);
 	}
 	else
 		log_warning("CPU %d: unexpected interrupt, vector 0x%x", v->cpu->id, vector);

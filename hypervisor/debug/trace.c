@@ -9,8 +9,12 @@
  * the shared words only cons is ever read; nonsense there counts as a full buffer. No record lies across the end: what is left is
  * filled with a record that says so. Buffers, once made, stay: domain 0 may have them mapped.
  */
+#include <abi/event_channel.h>
+#include <abi/sched.h>
 #include <abi/sysctl.h>
+#include <abi/xen.h>
 #include <asm.h>
+#include <control.h>
 #include <cpu.h>
 #include <domain.h>
 #include <entry.h>
@@ -20,22 +24,25 @@
 #include <trace.h>
 #include <uaccess.h>
 
-#define BUFFER_MAX_PAGES 256
+#define BUFFER_MAX_PAGES 256u
 #define MAX_SUBCALLS 32u
+#define HYPERCALL_NUMBER 0xfffffu
 
 struct trace_buffer {
 	struct t_buf *shared;
 	u32 prod;
 	u32 lost;		/* records since the buffer was full, */
 	u64 lost_since;		/* and the time of the first */
-	bool half_full;		/* to be told to domain 0 */
+	u32 running;		/* domain << 16 | vCPU that the CPU was last seen to run */
+	bool half_full;		/* it became so, to be told to domain 0 */
 };
 
 u32 trace_mask;
-static u32 wanted = TRC_ALL;		/* trace_mask when enabled */
+static bool enabled;
+static u32 wanted = TRC_ALL;		/* trace_mask while enabled */
 static u64 cpus_wanted = ~0ull;
 static struct trace_buffer buffers[MAX_CPUS];
-static u32 buffer_bytes;		/* without the header; 0: there are none */
+static u32 buffer_pages, buffer_bytes;	/* of each; bytes without the header. 0: there are none */
 static struct t_info *info;
 static u32 info_bytes;
 
@@ -116,17 +123,27 @@ static bool tell_lost(struct trace_buffer *b)
 	return true;
 }
 
+/* A class and a part of it: each has to be wanted. */
+static bool is_wanted(u32 event, int cpu)
+{
+	u32 both = READ_ONCE(trace_mask) & event;
+
+	return both & TRC_CLASSES && both & TRC_PARTS && READ_ONCE(cpus_wanted) >> cpu & 1;
+}
+
 static void record(u32 event, const u32 *words, int count)
 {
 	int cpu = current->cpu->id;
 	struct trace_buffer *b = &buffers[cpu];
+	bool was_below;
 
-	if (!(trace_mask & event & TRC_ALL) || !(cpus_wanted >> cpu & 1))
+	if (!is_wanted(event, cpu))
 		return;
+	was_below = room(b) > buffer_bytes / 2;
 	if ((b->lost && !tell_lost(b)) || !make_room(b, 3 + count))
 		return lose(b);
 	write_record(b, event, true, words, count);
-	if (room(b) < buffer_bytes / 2)
+	if (was_below && room(b) <= buffer_bytes / 2)
 		b->half_full = true;
 }
 
@@ -135,7 +152,16 @@ static void record(u32 event, const u32 *words, int count)
 	record(event, words, ARRAY_SIZE(words)); \
 } while (0)
 #define LONG(x) (u32)(x), (u32)((u64)(x) >> 32)
-#define VCPU(v) ((v)->domain ? (u32)(v)->domain->id << 16 | (v)->id : ~0u)
+
+static u32 id_of(const struct vcpu *v)
+{
+	return v->domain ? (u32)v->domain->id << 16 | v->id : (u32)DOMID_IDLE << 16 | v->cpu->id;
+}
+
+void trace_event(u32 event, u32 word)
+{
+	RECORD(event, word);
+}
 
 /* --- entries and returns -------------------------------------------------------------------------------------- */
 
@@ -146,15 +172,26 @@ static void want_return(struct vcpu *v)
 	__atomic_or_fetch(&v->work, WORK_TRACE, __ATOMIC_RELAXED);
 }
 
-/* Numbers of a multicall's entries, as they stand before it starts. */
-static void record_subcalls(u64 list, u32 count)
+/* What a call is about, where the number does not say it. As the guest's memory stands before the call reads it again. */
+static void record_meaning(struct vcpu *v, u64 number, u64 a1, u64 a2)
+{
+	u32 port;
+
+	if (number == __HYPERVISOR_sched_op && (u32)a1 == SCHEDOP_yield)
+		RECORD(TRC_SCHED_YIELD, v->domain->id, v->id);
+	else if (number == __HYPERVISOR_event_channel_op && (u32)a1 == EVTCHNOP_send && !get_guest_u32(&port, a2))
+		RECORD(TRC_PARAVANE_EVENT_SEND, id_of(v), port);
+}
+
+static void record_subcalls(struct vcpu *v, u64 list, u32 count)
 {
 	for (u32 i = 0; i < min(count, MAX_SUBCALLS); i++) {
-		u64 number;
+		struct multicall_entry e;
 
-		if (get_guest_u64(&number, list + i * sizeof(struct multicall_entry)))
+		if (copy_from_guest(&e, list + i * sizeof(e), sizeof(e)))
 			return;
-		RECORD(TRC_PV_HYPERCALL_SUBCALL, number);
+		RECORD(TRC_PV_HYPERCALL_SUBCALL, e.op & HYPERCALL_NUMBER);
+		record_meaning(v, e.op, e.args[0], e.args[1]);
 	}
 }
 
@@ -163,9 +200,12 @@ void trace_hypercall(struct vcpu *v)
 {
 	const struct cpu_user_regs *r = &v->regs;
 
-	RECORD(TRC_PV_HYPERCALL_V2, (u32)r->rax | 2u << 20 | 2u << 22 | 2u << 24, LONG(r->rdi), LONG(r->rsi), LONG(r->rdx));
+	RECORD(TRC_PV_HYPERCALL_V2, ((u32)r->rax & HYPERCALL_NUMBER) | 2u << 20 | 2u << 22 | 2u << 24,
+	       LONG(r->rdi), LONG(r->rsi), LONG(r->rdx));
 	if (r->rax == __HYPERVISOR_multicall)
-		record_subcalls(r->rdi, r->rsi);
+		record_subcalls(v, r->rdi, r->rsi);
+	else
+		record_meaning(v, r->rax, r->rdi, r->rsi);
 	want_return(v);
 }
 
@@ -204,16 +244,34 @@ void trace_return(struct vcpu *v)
 {
 	struct trace_buffer *b = &buffers[v->cpu->id];
 
-	RECORD(TRC_PARAVANE_RETURN, VCPU(v), exits_since_entry(v), LONG(v->regs.rip));
+	RECORD(TRC_PARAVANE_RETURN, id_of(v), exits_since_entry(v), LONG(v->regs.rip));
 	if (b->half_full) {
 		b->half_full = false;
-		send_guest_virq(dom0, VIRQ_TBUF);
+		send_global_virq(VIRQ_TBUF);
 	}
 }
 
+/* --- who runs ----------------------------------------------------------------------------------------------------- */
+
+void trace_switch(const struct vcpu *next)
+{
+	struct trace_buffer *b = &buffers[current->cpu->id];
+	u32 from = b->running, to = id_of(next);
+
+	b->running = to;
+	RECORD(TRC_SCHED_SWITCH, from >> 16, from & 0xffff, to >> 16, to & 0xffff);
+}
+
+/* A change of runstate is what the scheduler's events are about, so they are told from it. */
 void trace_runstate_change(struct vcpu *v, int state)
 {
-	RECORD(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate << 8 | (u32)state << 4, VCPU(v));
+	u32 event = state == RUN_BLOCKED ? TRC_SCHED_BLOCK : state == RUN_OFFLINE ? TRC_SCHED_SLEEP : TRC_SCHED_WAKE;
+
+	if (state == RUN_RUNNING)
+		trace_switch(v);
+	else if (state != RUN_RUNNABLE || v->runstate != RUN_RUNNING)
+		RECORD(event, v->domain->id, v->id);
+	RECORD(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate << 8 | (u32)state << 4, id_of(v));
 }
 
 /* --- control ---------------------------------------------------------------------------------------------------- */
@@ -227,65 +285,96 @@ static int order_of(u64 pages)
 	return order;
 }
 
-static bool make_buffer(int cpu, u32 pages, u32 *frames)
+static void free_buffers(void)
 {
-	void *page = alloc_pages(order_of(pages));
+	for (int i = 0; i < cpu_count; i++) {
+		if (buffers[i].shared)
+			free_pages(buffers[i].shared, order_of(buffer_pages));
+		buffers[i].shared = NULL;
+	}
+	if (info)
+		free_pages(info, order_of(info_bytes / PAGE_SIZE));
+	info = NULL;
+	buffer_pages = 0;
+}
 
-	if (!page)
-		return false;
-	for (u32 i = 0; i < pages; i++)
-		frames[i] = lend_frame(page + i * PAGE_SIZE);
-	buffers[cpu] = (struct trace_buffer){ .shared = page };
+static bool make_buffers(void)
+{
+	info = alloc_pages(order_of(info_bytes / PAGE_SIZE));
+	for (int i = 0; i < cpu_count; i++)
+		buffers[i].shared = info ? alloc_pages(order_of(buffer_pages)) : NULL;
+	for (int i = 0; i < cpu_count; i++)
+		if (!buffers[i].shared)
+			return false;
 	return true;
+}
+
+static void lend_buffers(u32 first_list)
+{
+	u16 *offsets = (u16 *)(info + 1);
+
+	info->tbuf_size = buffer_pages;
+	for (int i = 0; i < cpu_count; i++) {
+		u32 *frames = (u32 *)info + first_list + i * buffer_pages;
+
+		offsets[i] = first_list + i * buffer_pages;
+		for (u32 j = 0; j < buffer_pages; j++)
+			frames[j] = lend_frame((u8 *)buffers[i].shared + j * PAGE_SIZE, true);
+	}
+	for (u32 i = 0; i < info_bytes / PAGE_SIZE; i++)
+		lend_frame((u8 *)info + i * PAGE_SIZE, false);
 }
 
 static int set_size(u32 pages)
 {
-	u32 first = ROUND_UP(sizeof(struct t_info) + cpu_count * sizeof(u16), sizeof(u32)) / sizeof(u32);
-	u16 *offsets;
+	u32 first_list = ROUND_UP(sizeof(struct t_info) + cpu_count * sizeof(u16), sizeof(u32)) / sizeof(u32);
 
-	if (info || !pages || pages > BUFFER_MAX_PAGES)
+	if (buffer_pages)
+		return pages == buffer_pages ? -EBUSY : -EINVAL;
+	if (!pages)
 		return -EINVAL;
-	info_bytes = ROUND_UP((first + cpu_count * pages) * sizeof(u32), PAGE_SIZE);
-	info = alloc_pages(order_of(info_bytes / PAGE_SIZE));
-	if (!info)
+	buffer_pages = min(pages, BUFFER_MAX_PAGES);
+	info_bytes = ROUND_UP((first_list + cpu_count * buffer_pages) * sizeof(u32), PAGE_SIZE);
+	if (!make_buffers()) {
+		free_buffers();
 		return -ENOMEM;
-	info->tbuf_size = pages;
-	offsets = (u16 *)(info + 1);
-	for (int i = 0; i < cpu_count; i++) {
-		offsets[i] = first + i * pages;
-		if (!make_buffer(i, pages, (u32 *)info + offsets[i]))
-			return -ENOMEM;
 	}
-	for (u32 i = 0; i < info_bytes / PAGE_SIZE; i++)
-		lend_frame((u8 *)info + i * PAGE_SIZE);
-	buffer_bytes = pages * PAGE_SIZE - sizeof(struct t_buf);
+	lend_buffers(first_list);
+	buffer_bytes = buffer_pages * PAGE_SIZE - sizeof(struct t_buf);
 	return 0;
 }
 
 void trace_load_entries(void)
 {
 	struct vcpu *v = current;
-	bool on = trace_mask != 0;
+	bool on = READ_ONCE(trace_mask) != 0;
 
-	if (v->cpu->traced == on)
+	if (likely(v->cpu->traced == on))
 		return;
 	v->cpu->traced = on;
+	buffers[v->cpu->id].lost = 0;
+	buffers[v->cpu->id].running = id_of(v);
 	load_idt(on);
 	cpu_enter_mode(v->cpu, v->kernel_mode);
 }
 
-/* Other CPUs follow when the kick reaches them. */
+/* Returns when all CPUs have followed: none writes a record any more if it was turned off. One call at a time (trace_control()). */
+static void apply(void)
+{
+	u32 mask = enabled ? wanted : 0;
+
+	WRITE_ONCE(hypercall_entry, mask ? entry_hypercall_traced : entry_hypercall);
+	WRITE_ONCE(trace_mask, mask);
+	trace_load_entries();
+	domain_wait_for_readers();
+}
+
 static int enable(bool on)
 {
-	if (!buffer_bytes)
-		return on ? -EINVAL : 0;
-	WRITE_ONCE(trace_mask, on ? wanted : 0);
-	hypercall_entry = on ? entry_hypercall_traced : entry_hypercall;
-	trace_load_entries();
-	for (int i = 0; i < cpu_count; i++)
-		if (cpus[i] != current->cpu)
-			send_kick(cpus[i]);
+	if (on && !buffer_pages)
+		return -EINVAL;
+	enabled = on;
+	apply();
 	return 0;
 }
 
@@ -295,24 +384,23 @@ static int set_cpu_mask(const struct xen_sysctl_tbuf_op *op)
 
 	if (copy_from_guest(&mask, op->cpu_mask.bitmap, min((op->cpu_mask.nr_bits + 7ul) / 8, sizeof(mask))))
 		return -EFAULT;
-	cpus_wanted = mask;
+	WRITE_ONCE(cpus_wanted, mask);
 	return 0;
 }
 
-int trace_control(struct xen_sysctl_tbuf_op *op)
+static int control(struct xen_sysctl_tbuf_op *op)
 {
 	switch (op->cmd) {
 	case XEN_SYSCTL_TBUFOP_get_info:
 		op->evt_mask = wanted;
-		op->buffer_mfn = buffer_bytes ? virt_to_mfn(info) : 0;
-		op->size = buffer_bytes ? info_bytes : 0;
+		op->buffer_mfn = buffer_pages ? virt_to_mfn(info) : 0;
+		op->size = buffer_pages ? info_bytes : 0;
 		return 0;
 	case XEN_SYSCTL_TBUFOP_set_cpu_mask:
 		return set_cpu_mask(op);
 	case XEN_SYSCTL_TBUFOP_set_evt_mask:
 		wanted = op->evt_mask;
-		if (trace_mask)
-			WRITE_ONCE(trace_mask, wanted);
+		apply();
 		return 0;
 	case XEN_SYSCTL_TBUFOP_set_size:
 		return set_size(op->size);
@@ -322,4 +410,14 @@ int trace_control(struct xen_sysctl_tbuf_op *op)
 		return enable(false);
 	}
 	return -EINVAL;
+}
+
+int trace_control(struct xen_sysctl_tbuf_op *op)
+{
+	int rc;
+
+	control_lock();
+	rc = control(op);
+	control_unlock();
+	return rc;
 }

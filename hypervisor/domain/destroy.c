@@ -13,6 +13,7 @@
 #include <frames.h>
 #include <grant.h>
 #include <sched.h>
+#include <trace.h>
 
 static struct domain *dead;	/* [domains_lock] by next_dead; DEAD, or GONE and waiting for pages that it was lent */
 
@@ -192,6 +193,8 @@ int domain_destroy(struct domain *d)
 	if (d == current->domain)
 		return -EINVAL;
 	if (begin(d)) {
+		if (unlikely(trace_mask))
+			trace_event(TRC_DOM0_DOM_REM, d->id);
 		give_back(d);
 		spin_lock(&domains_lock);
 		spin_lock(&d->page_lock);

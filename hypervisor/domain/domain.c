@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <string.h>
+#include <trace.h>
 
 struct domain *dom0;
 struct spinlock domains_lock;
@@ -249,6 +250,8 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
 	if (id == 0)
 		dom0 = d;
 	__atomic_store_n(&d->dying, DOMAIN_ALIVE, __ATOMIC_RELEASE);
+	if (unlikely(trace_mask))
+		trace_event(TRC_DOM0_DOM_ADD, d->id);
 	return d;
 }
 

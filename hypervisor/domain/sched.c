@@ -21,6 +21,7 @@
 #include <console.h>
 #include <entry.h>
 #include <pvclock.h>
+#include <trace.h>
 #include "sched_queue.h"
 
 #define SLICE_NS 10000000ull
@@ -313,6 +314,8 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 		runstate_change(next, RUN_RUNNING, now);
 	} else {
 		idle_unload(c, now);
+		if (unlikely(trace_mask))
+			trace_switch(next);
 	}
 	c->tss.rsp0 = (u64)&next->regs.es;
 	c->entry_frame = (u64)&next->regs.ss;

@@ -103,7 +103,7 @@ bool release_domain_frame(struct domain *d, mfn_t mfn);
 
 /* A page of the hypervisor's that a domain may map (shared_info, grant frames): owner d, not on its list, counted apart. */
 mfn_t share_frame_with(struct domain *d, void *page);
-mfn_t lend_frame(void *page);	/* a page that domain 0 may map as DOMID_XEN's from now on, for good */
+mfn_t lend_frame(void *page, bool writable);	/* a page that domain 0 may map as DOMID_XEN's from now on, for good */
 /* The hypervisor is done with it; it is freed when the domain's last mapping goes. */
 void unshare_frame(struct domain *d, void *page);
 

@@ -22,7 +22,11 @@ void trace_hypercall(struct vcpu *v);
 void trace_vector(int vector, const u64 *pushed);	/* by the CPU, from the error code on, or rip where there is none */
 
 void trace_return(struct vcpu *v);	/* v goes back to its guest */
-__attribute__((no_caller_saved_registers, cold)) void trace_runstate_change(struct vcpu *v, int state);	/* which it is about to have */
+
+/* --- called while trace_mask is not 0; they keep all registers, so that who calls pays two instructions while it is ---------- */
+slow_path void trace_runstate_change(struct vcpu *v, int state);	/* which it is about to have */
+slow_path void trace_switch(const struct vcpu *next);	/* this CPU turns to it */
+slow_path void trace_event(u32 event, u32 word);
 
 /* On this CPU: its entries become those that trace_mask asks for. */
 void trace_load_entries(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mapping what others grant, and ending that (grant_table.h has mappings and their handles). */
+#include <trace.h>
 #include "grant_table.h"
 
 /* --- handles -------------------------------------------------------------------------------------------------- */
@@ -112,6 +113,8 @@ static inline int map_ref(struct domain *d, u64 address, u32 flags, u32 ref, dom
 	m->ref = ref;
 	m->domid = rd->id;
 	__atomic_store_n(&m->flags, flags & (MAP_KIND | MAP_READONLY | MAP_PTE), __ATOMIC_RELEASE);
+	if (unlikely(trace_mask))
+		trace_event(TRC_MEM_PAGE_GRANT_MAP, rd->id);
 	return GNTST_okay;
 no_map:
 	release(rd->grants, &c, flags & MAP_READONLY);
@@ -214,6 +217,8 @@ static inline __attribute__((always_inline)) void unmap_end(struct domain *d, co
 		__atomic_store_n(&m->flags, u->flags & ~u->ended, __ATOMIC_RELEASE);
 		return;
 	}
+	if (unlikely(trace_mask))
+		trace_event(TRC_MEM_PAGE_GRANT_UNMAP, m->domid);
 	rd = granter(d, m->domid);
 	if (likely(rd))
 		release_ref(rd->grants, m->ref, readonly);

@@ -4,6 +4,7 @@
  * completes with the frame in it. As the ABI has it, the giver loses the page whatever comes of it, unless it was none that
  * could be given: one of its own to which nothing refers.
  */
+#include <trace.h>
 #include "grant_table.h"
 
 /* The receiver's entry is committed to a page of the giver's. False: it asks for none of its. */
@@ -48,6 +49,8 @@ static int give(struct domain *d, struct domain *to, u32 ref, mfn_t mfn)
 	if (!commit(to, ref, d->id) || !give_taken_frame(to, mfn))
 		return GNTST_general_error;
 	complete(to, ref, mfn);
+	if (unlikely(trace_mask))
+		trace_event(TRC_MEM_PAGE_GRANT_TRANSFER, to->id);
 	return GNTST_okay;
 }
 

@@ -282,6 +282,8 @@ static struct domain *caller[CPUS];
 
 void preempt_point(void) { assert_int_equal(locks_held[host_cpu], 0); yield(); }
 bool batch_point(void) { preempt_point(); return false; }
+u32 trace_mask;
+void trace_event(u32 event, u32 word) { }
 void flush_tlb_local(void) { flushes++; }
 void domain_let_go(void) { let_go = true; }
 void flush_domain_tlb(struct domain *d);

@@ -67,6 +67,8 @@ void vcpu_kick(struct vcpu *v) { }
 void send_kick(struct cpu *c) { c->kicks++; }
 void control_lock(void) { }
 void control_unlock(void) { }
+u32 trace_mask;
+void trace_event(u32 event, u32 word) { }
 void machine_power_off(void) { abort(); }
 void machine_restart(void) { abort(); }
 void wallclock_update(struct domain *d) { }
