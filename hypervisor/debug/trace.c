@@ -224,7 +224,7 @@ void trace_vector(int vector, const u64 *pushed)
 	if (vector == VECTOR_PF)
 		RECORD(TRC_PV_PAGE_FAULT | TRC_64_FLAG, LONG(rip), LONG(read_cr2()), error);
 	else if (vector < 32)
-		RECORD(TRC_PV_TRAP | TRC_64_FLAG, LONG(rip), vector | (u32)error << 16);
+		RECORD(TRC_PV_TRAP | TRC_64_FLAG, LONG(rip), vector | (u32)with_error << 15 | (u32)error << 16);
 	else
 		RECORD(TRC_PARAVANE_INTERRUPT, vector, LONG(rip));
 	want_return(current);
