@@ -241,6 +241,13 @@ run-guest: $(B)/paravane.iso	## boot by GRUB to the prompt of one guest kernel
 gdb: all	## boot stopped, with gdb attached and its macros loaded
 	tools/gdb $(B)/paravane.elf $(B)/paravane $(B)/pvkernel
 
+# --- Linux as a guest ---------------------------------------------------------
+
+.PHONY: linux
+linux: hypervisor check-hypervisor pvkernel pvcontrol	## Debian's kernels and GRUB as guests, all chapters (15 minutes)
+	tests/system/linux_guests --all
+	tests/system/linux_guests --all --image check/paravane "4 vCPUs"
+
 # --- all tests -------------------------------------------------------------
 
 test: all $(UNIT) $(FUZZ) $(B)/paravane.iso $(DEMO)/paravane.iso	## every test; the last line counts them

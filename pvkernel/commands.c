@@ -69,10 +69,11 @@ COMMAND(threads, cmd_threads, "two busy threads share the CPU by preemption");
 
 static int cmd_date(int argc, char **argv)
 {
-	struct date d = date_of(wall_clock());
+	u64 wall = wall_clock_ns(), up = now();
+	struct date d = date_of(wall / NSEC_PER_SEC);
 
-	printf("%04u-%02u-%02u %02u:%02u:%02u UTC, up %lu.%03lu s\n", d.year, d.month, d.day, d.hour,
-	       d.minute, d.second, now() / NSEC_PER_SEC, now() / NSEC_PER_MSEC % 1000);
+	printf("%04u-%02u-%02u %02u:%02u:%02u.%03lu UTC, up %lu.%03lu s\n", d.year, d.month, d.day, d.hour,
+	       d.minute, d.second, wall / NSEC_PER_MSEC % 1000, up / NSEC_PER_SEC, up / NSEC_PER_MSEC % 1000);
 	return 0;
 }
 COMMAND(date, cmd_date, "wall clock and time since boot");

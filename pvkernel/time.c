@@ -58,11 +58,14 @@ static u64 pv_wall_clock_at_zero(void)
 	return sec;
 }
 
+u64 wall_clock_ns(void)
+{
+	return boot.native ? rtc_seconds() * NSEC_PER_SEC : pv_wall_clock_at_zero() + now();
+}
+
 u64 wall_clock(void)
 {
-	if (boot.native)
-		return rtc_seconds();
-	return (pv_wall_clock_at_zero() + now()) / NSEC_PER_SEC;
+	return wall_clock_ns() / NSEC_PER_SEC;
 }
 
 /* Years begin in March here, so that the leap day is the last one and months follow a formula. */

@@ -11,6 +11,7 @@
 
 u64 now(void);
 u64 wall_clock(void);			/* seconds since 1970, UTC */
+u64 wall_clock_ns(void);		/* nanoseconds; by the second without a hypervisor */
 
 struct date {
 	unsigned int year, month, day, hour, minute, second;
