@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The heap. Small objects come from pages cut into equal pieces of a power of two, 16 to 2048 bytes;
- * the page's note holds the class (the power), and a free piece's first word links to the next.
+ * the page's note holds the class (the power) and how many pieces are in use, and free pieces are in a list
+ * of their class. A page without any in use goes back, unless its pieces are all that the class has free.
  * Anything larger is a block of frames whose note is LARGE + its order.
  */
 #include "lib.h"
@@ -10,13 +11,15 @@
 
 #define MIN_CLASS 4
 #define MAX_CLASS 11
-#define LARGE 64
+#define LARGE 0x8000
+#define ONE_USED 16		/* in a note; the class is below */
 
 struct piece {
-	struct piece *next;
+	struct piece *next, **from;	/* from: what points to this one */
 };
 
 static struct piece *pieces[MAX_CLASS + 1];
+static u64 nr_pieces[MAX_CLASS + 1];
 static u64 bytes_used;
 
 static unsigned int log2_up(u64 n)
@@ -28,6 +31,24 @@ static unsigned int log2_up(u64 n)
 	return k;
 }
 
+static void put_piece(struct piece *p, unsigned int class)
+{
+	p->next = pieces[class];
+	p->from = &pieces[class];
+	if (p->next)
+		p->next->from = &p->next;
+	pieces[class] = p;
+	nr_pieces[class]++;
+}
+
+static void take_piece(struct piece *p, unsigned int class)
+{
+	*p->from = p->next;
+	if (p->next)
+		p->next->from = p->from;
+	nr_pieces[class]--;
+}
+
 static bool refill(unsigned int class)
 {
 	u64 pfn = page_alloc();
@@ -36,13 +57,18 @@ static bool refill(unsigned int class)
 	if (pfn == NO_PAGE)
 		return false;
 	*page_note(pfn) = class;
-	for (u64 at = 0; at < PAGE_SIZE; at += 1ul << class) {
-		struct piece *p = (struct piece *)(page + at);
-
-		p->next = pieces[class];
-		pieces[class] = p;
-	}
+	for (u64 at = 0; at < PAGE_SIZE; at += 1ul << class)
+		put_piece((struct piece *)(page + at), class);
 	return true;
+}
+
+static void give_back(u64 pfn, unsigned int class)
+{
+	char *page = pfn_to_virt(pfn);
+
+	for (u64 at = 0; at < PAGE_SIZE; at += 1ul << class)
+		take_piece((struct piece *)(page + at), class);
+	page_free_order(pfn, 0);
 }
 
 static void *small_alloc(unsigned int class)
@@ -52,8 +78,20 @@ static void *small_alloc(unsigned int class)
 	if (!pieces[class] && !refill(class))
 		return NULL;
 	p = pieces[class];
-	pieces[class] = p->next;
+	take_piece(p, class);
+	*page_note(virt_to_pfn(p)) += ONE_USED;
 	return p;
+}
+
+static void small_free(void *p, u64 pfn)
+{
+	u16 *note = page_note(pfn);
+	unsigned int class = *note % ONE_USED;
+
+	*note -= ONE_USED;
+	put_piece(p, class);
+	if (*note == class && nr_pieces[class] > PAGE_SIZE >> class)
+		give_back(pfn, class);
 }
 
 static void *large_alloc(unsigned int order)
@@ -90,11 +128,8 @@ void kfree(void *p)
 			bytes_used -= PAGE_SIZE << (note - LARGE);
 			page_free_order(pfn, note - LARGE);
 		} else {
-			struct piece *piece = p;
-
-			bytes_used -= 1ul << note;
-			piece->next = pieces[note];
-			pieces[note] = piece;
+			bytes_used -= 1ul << note % ONE_USED;
+			small_free(p, pfn);
 		}
 	}
 	irq_restore(irq);
