@@ -26,6 +26,7 @@ struct thread {
 	struct list node;		/* in run_queue or a wait queue */
 	struct list all_node;
 	enum thread_state state;
+	bool detached;
 	struct wait_queue ended;
 	void *stack;
 	const char *name;
@@ -39,6 +40,7 @@ void thread_main(void (*fn)(void *), void *arg) __attribute__((noreturn));
 
 static struct list run_queue = LIST_INIT(run_queue);
 static struct list all_threads = LIST_INIT(all_threads);
+static struct list ended_detached = LIST_INIT(ended_detached);	/* by node; off their stacks whenever somebody else runs */
 static struct thread first_thread, *idle;
 static unsigned int next_id;
 static bool running, need_switch;
@@ -201,6 +203,25 @@ static struct thread *new_thread(const char *name, void (*fn)(void *), void *arg
 	return t;
 }
 
+static void free_thread(struct thread *t)
+{
+	vfree(t->stack);
+	kfree(t);
+}
+
+static void free_ended(void)
+{
+	bool irq = irq_save();
+
+	while (!list_empty(&ended_detached)) {
+		struct thread *t = list_entry(ended_detached.next, struct thread, node);
+
+		list_remove(&t->node);
+		free_thread(t);
+	}
+	irq_restore(irq);
+}
+
 struct thread *thread_create(const char *name, void (*fn)(void *), void *arg)
 {
 	struct thread *t = new_thread(name, fn, arg);
@@ -231,6 +252,8 @@ void thread_exit(void)
 	t->state = DONE;
 	list_remove(&t->all_node);
 	wake_up(&t->ended);
+	if (t->detached)
+		list_insert_before(&ended_detached, &t->node);
 	schedule();
 	panic("a finished thread ran again");
 }
@@ -243,13 +266,23 @@ void thread_join(struct thread *t)
 	while (t->state != DONE)
 		wait_on(&t->ended);
 	irq_restore(irq);
-	vfree(t->stack);
-	kfree(t);
+	free_thread(t);
+}
+
+void thread_detach(struct thread *t)
+{
+	bool irq = irq_save();
+
+	t->detached = true;
+	if (t->state == DONE)
+		list_insert_before(&ended_detached, &t->node);
+	irq_restore(irq);
 }
 
 static void idle_loop(void *unused)
 {
 	for (;;) {
+		free_ended();
 		cpu->irq_disable();
 		if (list_empty(&run_queue))
 			cpu->halt();

@@ -34,12 +34,15 @@ static bool join(char **words, int n, char *text)
 static int cmd_spawn(int argc, char **argv)
 {
 	char *text = kmalloc(TEXT_MAX);
+	bool usable = argc > 1 && text && join(argv + 1, argc - 1, text);
+	struct thread *t = usable ? thread_create("spawned", run, text) : NULL;
 
-	if (argc < 2 || !text || !join(argv + 1, argc - 1, text) || !thread_create("spawned", run, text)) {
+	if (!t) {
 		kfree(text);
 		printf("usage: spawn COMMAND, of less than %d characters, while there is memory\n", TEXT_MAX);
 		return 1;
 	}
+	thread_detach(t);
 	return 0;
 }
 COMMAND(spawn, cmd_spawn, "COMMAND: runs it in a thread of its own");

@@ -21,7 +21,9 @@ struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);	/
 void thread_exit(void) __attribute__((noreturn));
 void thread_yield(void);
 void thread_sleep(u64 ns);
-void thread_join(struct thread *t);	/* once for each thread created: waits for its end, frees it */
+/* One of these, once for each thread created that ends. */
+void thread_join(struct thread *t);	/* waits for its end, frees it */
+void thread_detach(struct thread *t);	/* frees it some time after its end */
 struct thread *thread_current(void);
 void thread_list(void);
 
