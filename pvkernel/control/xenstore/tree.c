@@ -53,16 +53,16 @@ static void unchain(struct node *n)
 	*at = n->chain;
 }
 
-/* Without memory the chains just become longer. */
-static void grow(void)
+/* A power of two. Without memory the chains just become longer, or the table stays large. */
+static void resize(u32 size)
 {
-	struct node **old = buckets, **new = kmalloc(2 * nr_buckets * sizeof(*new));
+	struct node **old = buckets, **new = kmalloc(size * sizeof(*new));
 	u32 count = nr_buckets;
 
 	if (!new)
 		return;
 	buckets = new;
-	nr_buckets *= 2;
+	nr_buckets = size;
 	for (u32 i = 0; i < count; i++) {
 		for (struct node *n = old[i], *next; n; n = next) {
 			next = n->chain;
@@ -199,7 +199,7 @@ u32 node_path(const struct node *n, path_t path)
 void node_link(struct node *parent, struct node *n)
 {
 	if (nr_nodes++ >= nr_buckets)
-		grow();
+		resize(2 * nr_buckets);
 	n->parent = parent;
 	n->generation = n->children_generation = node_generation();
 	parent->children_generation = node_generation();
@@ -238,6 +238,7 @@ static void remove_leaf(struct node *n)
 void node_remove(struct node *top)
 {
 	struct node *n = top, *up = NULL;
+	u32 size = nr_buckets;
 
 	for (bool done = false; !done; n = up) {
 		while (!list_empty(&n->children))
@@ -246,6 +247,10 @@ void node_remove(struct node *top)
 		done = n == top;
 		remove_leaf(n);
 	}
+	while (nr_nodes < size / 4 && size > FIRST_BUCKETS)
+		size /= 2;
+	if (size != nr_buckets)
+		resize(size);
 }
 
 void node_set_perms(struct node *n, const struct xs_perms *perms)
