@@ -200,13 +200,20 @@ static void grant_op(struct fuzz *f, struct call *c, u64 *slot)
 	*c = (struct call){ __HYPERVISOR_grant_table_op, { cmd, pointer(f, slot), below(f, 8) ? 1 : small(f, 8) } };
 }
 
-/* Our own console and xenstore ports too: nobody else may be hurt by that. */
+/* What cuts us off from our own events, and so from our console, comes late. */
+static bool would_deafen(u64 cmd)
+{
+	return cmd == EVTCHNOP_close || cmd == EVTCHNOP_reset || cmd == EVTCHNOP_init_control || cmd == EVTCHNOP_bind_vcpu;
+}
+
 static void event_op(struct fuzz *f, struct call *c, u64 *slot)
 {
 	fill(f, slot);
 	*c = (struct call){ __HYPERVISOR_event_channel_op, { small(f, EVTCHNOP_set_priority + 2), pointer(f, slot) } };
 	if (c->args[0] == EVTCHNOP_init_control || c->args[0] == EVTCHNOP_expand_array)
 		slot[0] = any_mfn(f), slot[1] = small(f, 4096);
+	if (would_deafen(c->args[0]) && below(f, 4096))
+		slot[0] = small(f, 64) + 8;
 }
 
 static void memory_op(struct fuzz *f, struct call *c, u64 *slot)
@@ -230,6 +237,8 @@ static void vcpu_op(struct fuzz *f, struct call *c, u64 *slot)
 	u64 cmd = small(f, VCPUOP_register_vcpu_time_memory_area + 2);
 
 	fill(f, slot);
+	if (cmd == VCPUOP_register_vcpu_info && below(f, 1024))	/* can be done once, and we would not look there */
+		cmd = VCPUOP_register_runstate_memory_area;
 	if (cmd == VCPUOP_register_vcpu_info)
 		slot[0] = any_mfn(f), slot[1] = small(f, 4096);
 	else if (below(f, 2))
@@ -381,6 +390,7 @@ static int cmd_fuzz(int argc, char **argv)
 	}
 	printf("fuzz: seed %lu\n", seed);
 	play(&f, now() + ms * NSEC_PER_MSEC);
+	timer_reprogram();
 	printf("fuzz: %lu calls, %lu accepted, %lu privileged\n", f.calls, f.accepted, f.privileged);
 	return f.privileged != 0;
 }

@@ -120,19 +120,22 @@ static int play(const char *name, u64 rounds)
 
 static int cmd_pingpong(int argc, char **argv)
 {
+	bool serves = argc > 1 && !strcmp(argv[1], "serve");
 	u64 n = 0;
 	int err;
 
-	if (argc < 2 || (argc > 2 && !parse_u64(argv[2], &n))) {
-		printf("usage: pingpong serve [DOMID] | pingpong NAME [ROUNDS]\n");
+	if (argc < 2 || (argc > 2 && !serves && !parse_u64(argv[2], &n))) {
+		printf("usage: pingpong serve [DOMAIN] | pingpong NAME [ROUNDS]\n");
 		return 1;
 	}
-	err = strcmp(argv[1], "serve") ? play(argv[1], n ? n : 1000) : serve(n);
+	err = !serves ? play(argv[1], n ? n : 1000) : argc > 2 ? peer_find(argv[2]) : 0;
+	if (serves && err >= 0)
+		err = serve(err);
 	if (err)
 		printf("pingpong: error %d\n", err);
 	return err;
 }
-COMMAND(pingpong, cmd_pingpong, "serve [DOMID] | NAME [ROUNDS]: events to another domain and back, in ticks");
+COMMAND(pingpong, cmd_pingpong, "serve [DOMAIN] | NAME [ROUNDS]: events to another domain and back, in ticks");
 
 static int cmd_yield(int argc, char **argv)
 {

@@ -10,6 +10,7 @@
 #include "evtchn.h"
 #include "hypercall.h"
 #include "lib.h"
+#include "peer.h"
 #include "shell.h"
 #include "time.h"
 
@@ -43,6 +44,26 @@ static int storm_events(u64 end)
 	if (from > 0)
 		evtchn_close(from);
 	printf("storm: %lu events sent, %lu came to ourselves\n", sent, received);
+	return !sent;
+}
+
+/* To the port with which `pingpong serve` answers us: each event makes the other send one. */
+static int storm_peer(const char *name, u64 end)
+{
+	int domid = peer_find(name), port;
+	u64 sent = 0, received = 0, remote;
+	char text[12];
+
+	if (domid < 0 || peer_read(domid, "pingpong", text, sizeof(text)) < 0 || !parse_u64(text, &remote)) {
+		printf("storm: %s does not answer events\n", name);
+		return 1;
+	}
+	port = evtchn_bind_interdomain(domid, remote, seen, &received);
+	for (; port > 0 && now() < end; sent++)
+		evtchn_send(port);
+	if (port > 0)
+		evtchn_close(port);
+	printf("storm: %lu events sent to %s, %lu came back\n", sent, name, received);
 	return !sent;
 }
 
@@ -106,8 +127,10 @@ static int cmd_storm(int argc, char **argv)
 			return storm_ports(end);
 		if (!strcmp(argv[1], "console"))
 			return storm_console(end);
+		if (!strcmp(argv[1], "peer") && argc > 3)
+			return storm_peer(argv[3], end);
 	}
-	printf("usage: storm events|ports|console [MILLISECONDS]\n");
+	printf("usage: storm events|ports|console [MILLISECONDS] | storm peer MILLISECONDS NAME\n");
 	return 1;
 }
-COMMAND(storm, cmd_storm, "events|ports|console [MILLISECONDS]: as many as we are let");
+COMMAND(storm, cmd_storm, "events|ports|console|peer [MILLISECONDS [NAME]]: as many as we are let");
