@@ -250,8 +250,15 @@ linux: hypervisor check-hypervisor pvkernel pvcontrol	## Debian's kernels and GR
 
 # --- all tests -------------------------------------------------------------
 
-test: all $(UNIT) $(FUZZ) $(B)/paravane.iso $(DEMO)/paravane.iso	## every test; the last line counts them
+test: all check-hypervisor $(UNIT) $(FUZZ) $(B)/paravane.iso $(DEMO)/paravane.iso	## every test; the last line counts them
 	tests/suite
+
+.PHONY: crash scale
+crash: all check-hypervisor	## a hundred guests that misbehave and die at random, on both images (SEED=n again)
+	VICTIMS=100 tests/system/crash
+
+scale: all	## 200 small guests at once, and what each costs
+	tests/system/scale
 
 -include tests/conformance/conformance.mk tests/abi/abi.mk tests/bench/bench.mk
 
