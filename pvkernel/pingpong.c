@@ -9,6 +9,8 @@
 #include <abi/sched.h>
 
 #include "evtchn.h"
+#include "exits.h"
+#include "histogram.h"
 #include "hypercall.h"
 #include "insn.h"
 #include "lib.h"
@@ -20,6 +22,18 @@
 #define KEY "pingpong"
 #define WARM_UP 10
 #define PATIENCE (5 * NSEC_PER_SEC)
+
+/* What this domain's part was, per round: tools/bench adds the other's, which is the same. */
+static void print_counts(const char *what, const u64 *before, const u64 *after, u64 n)
+{
+	static const u8 index[] = { PARAVANE_COUNT_cr3_loads, PARAVANE_COUNT_tlb_flushes, PARAVANE_COUNT_page_faults };
+	u64 each[3];
+
+	for (unsigned int i = 0; i < 3; i++)
+		each[i] = ((after[index[i]] - before[index[i]]) * 100 + n / 2) / n;
+	printf("%s: here cr3 %lu.%02lu flush %lu.%02lu fault %lu.%02lu\n", what, each[0] / 100, each[0] % 100, each[1] / 100,
+	       each[1] % 100, each[2] / 100, each[2] % 100);
+}
 
 /* --- the side that answers --- */
 
@@ -80,23 +94,27 @@ static u64 one_round(u32 port, u64 end)
 static int measure(u32 port, u64 rounds)
 {
 	struct timer limit = { .fn = nothing };
-	u64 end = now() + PATIENCE, total = 0, least = ~0ul, most = 0, ticks = 1, done = 0;
-	bool irq = irq_save();
+	struct histogram times = { 0 };
+	u64 end = now() + PATIENCE, ticks = 1, before[PARAVANE_COUNTERS], after[PARAVANE_COUNTERS];
+	bool irq = irq_save(), counted;
 
 	timer_add(&limit, end + NSEC_PER_MSEC);
 	for (u64 i = 0; i < WARM_UP && ticks; i++)
 		ticks = one_round(port, end);
-	for (; done < rounds && ticks; done += !!ticks) {
+	counted = exits_read(before);
+	while (times.count < rounds && ticks) {
 		ticks = one_round(port, end);
-		total += ticks;
-		least = ticks ? MIN(least, ticks) : least;
-		most = MAX(most, ticks);
+		if (ticks)
+			histogram_add(&times, ticks);
 	}
+	exits_read(after);
 	timer_cancel(&limit);
 	irq_restore(irq);
-	printf("pingpong: %lu rounds, ticks a round: mean %lu, least %lu, most %lu\n", done,
-	       done ? total / done : 0, done ? least : 0, most);
-	return done == rounds ? 0 : -ETIMEDOUT;
+	histogram_print(&times, "pingpong", "ticks a round");
+	if (counted)
+		print_counts("pingpong", before, after, rounds);
+	printf("pingpong: done\n");
+	return times.count == rounds ? 0 : -ETIMEDOUT;
 }
 
 static int play(const char *name, u64 rounds)
@@ -139,16 +157,22 @@ COMMAND(pingpong, cmd_pingpong, "serve [DOMAIN] | NAME [ROUNDS]: events to anoth
 
 static int cmd_yield(int argc, char **argv)
 {
-	u64 n = 10000, start;
+	u64 n = 10000, start, before[PARAVANE_COUNTERS], after[PARAVANE_COUNTERS];
+	bool counted;
 
 	if (argc > 1 && (!parse_u64(argv[1], &n) || !n)) {
 		printf("usage: yield [TIMES]\n");
 		return 1;
 	}
+	counted = exits_read(before);
 	start = rdtsc();
 	for (u64 i = 0; i < n; i++)
 		HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
-	printf("yield: %lu ticks each\n", (rdtsc() - start) / n);
+	start = rdtsc() - start;
+	exits_read(after);
+	printf("yield: %lu ticks each\n", start / n);
+	if (counted)
+		print_counts("yield", before, after, n);
 	return 0;
 }
 COMMAND(yield, cmd_yield, "[TIMES]: gives the CPU away, in ticks each");

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The cost of operations, measured as DESIGN.md's D6 says: in executed instructions.
 
-.PHONY: bench bench-smoke
-bench: $(B)/paravane $(B)/pvkernel	## costs on Paravane, Xen and native; results.json and report.html
+.PHONY: bench bench-smoke fairness
+bench: $(B)/paravane $(B)/pvkernel $(B)/pvcontrol	## costs on Paravane, Xen and native; results.json and report.html
 	tools/bench
 
-bench-smoke: $(B)/paravane $(B)/pvkernel
+bench-smoke: $(B)/paravane $(B)/pvkernel $(B)/pvcontrol
 	tools/bench --quick --tap
+
+fairness: $(B)/paravane $(B)/pvkernel $(B)/pvcontrol	## shares and caps asked and achieved, wake-up latency; results.json
+	tests/system/fairness
