@@ -127,7 +127,7 @@ def table(metrics):
 
 def tiles(metrics, repeats):
     judged = [m for m in metrics if m.met is not None]
-    ratios = [m.ratio for m in judged]
+    ratios = [m.ratio for m in judged if m.ratio is not None]
     xen_off = [abs(m.xen_off) for m in metrics if m.xen_off is not None]
     facts = []
     if judged:
