@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a kernel file. The sanitizer sees a read outside; here is checked what image.h promises about an
- * image that was accepted, since the builder relies on it without looking again.
+ * Any bytes as a kernel file. The sanitizer sees a read outside; here is checked what image.h and placement.h promise about
+ * an image that was accepted, since the builder relies on it without looking again.
  */
 #include <stdlib.h>
 
 #include "../../hypervisor/domain/elf.c"
 #include "../../hypervisor/domain/elfnote.c"
+#include "../../hypervisor/domain/placement.c"
 
 #define CHECK(c) do { if (!(c)) __builtin_trap(); } while (0)
 
@@ -34,6 +35,25 @@ static void check_image(const struct image *image)
 		CHECK(image->init_p2m < image->virt_base && !(image->init_p2m & ~PAGE_MASK));
 }
 
+static bool within(struct area a, u64 end)
+{
+	return a.pfn <= end && a.pages <= end - a.pfn;
+}
+
+static void check_placement(const struct image *image, u64 pages, u64 ramdisk_size)
+{
+	struct placement p;
+
+	if (!place_domain(&p, image, pages, ramdisk_size, 2)) {
+		CHECK(p.error);
+		return;
+	}
+	CHECK(p.end <= pages && p.stack < p.end && p.start_info < p.end && p.rings < p.end - 1 && within(p.tables, p.end));
+	CHECK(p.tables.pages >= 4 && within(p.initrd, pages) && within(p.p2m, pages) && within(p.p2m_tables, pages));
+	CHECK((image->kernel_end - image->virt_base - 1) / PAGE_SIZE < p.start_info);
+	CHECK(placed_at(&p, p.end) > image->virt_base && (placed_at(&p, p.end) - 1) >> 47 == image->virt_base >> 47);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static struct image image;
@@ -41,9 +61,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	image_identify(&p, data, size);
 	CHECK(p.at >= data && p.size <= size && p.at + p.size <= data + size && (!p.gzip || p.format));
-	if (image_parse(&image, data, size))
-		check_image(&image);
-	else
+	if (!image_parse(&image, data, size)) {
 		CHECK(image.error);
+		return 0;
+	}
+	check_image(&image);
+	check_placement(&image, 1024, 0);
+	check_placement(&image, 65536, 5000);
+	check_placement(&image, 1ul << 32, 1ul << 34);
 	return 0;
 }
