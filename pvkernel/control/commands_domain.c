@@ -177,7 +177,7 @@ static int request_one(const struct request *r, u16 domid)
 		err = domains_destroy(domid, error, sizeof(error));
 	} else {
 		err = domains_request(domid, r->what);
-		snprintf(error, sizeof(error), "xenstore: %s", errno_name(err));
+		snprintf(error, sizeof(error), "asking it by xenstore: %s", errno_name(err));
 	}
 	if (err)
 		printf("%s: domain %u: %s\n", r->command, domid, error);

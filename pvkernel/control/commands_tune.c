@@ -60,7 +60,7 @@ COMMAND_AS(vcpu_pin, "vcpu-pin", cmd_vcpu_pin, "DOMAIN VCPU|all CPUS: where vCPU
 static int cmd_vcpu_set(int argc, char **argv)
 {
 	u64 want, count;
-	char path[80];
+	char node[40];
 	u16 domid;
 	int err = 0;
 
@@ -74,8 +74,8 @@ static int cmd_vcpu_set(int argc, char **argv)
 		return 1;
 	}
 	for (u64 i = 0; i < count && !err; i++) {
-		snprintf(path, sizeof(path), "/local/domain/%u/cpu/%lu/availability", domid, i);
-		err = xs_write(XS_NO_TX, path, i < want ? "online" : "offline");
+		snprintf(node, sizeof(node), "cpu/%lu/availability", i);
+		err = domains_write(domid, node, i < want ? "online" : "offline");
 	}
 	return done("vcpu-set", argv[1], err);
 }
@@ -161,7 +161,7 @@ COMMAND_AS(sched_credit2, "sched-credit2", cmd_sched, "the same");
 static int cmd_mem_set(int argc, char **argv)
 {
 	struct xen_domctl op;
-	char path[64];
+	char path[64], target[24];
 	u64 kib, max;
 	u16 domid;
 	long err;
@@ -177,9 +177,9 @@ static int cmd_mem_set(int argc, char **argv)
 	}
 	op.u.max_mem.max_memkb = kib + MAXMEM_SLACK;
 	err = domctl(XEN_DOMCTL_max_mem, domid, &op);
-	snprintf(path, sizeof(path), "/local/domain/%u/memory/target", domid);
+	snprintf(target, sizeof(target), "%lu", kib);
 	if (!err)
-		err = xs_printf(XS_NO_TX, path, "%lu", kib);
+		err = domains_write(domid, "memory/target", target);
 	return done("mem-set", argv[1], err);
 }
 COMMAND_AS(mem_set, "mem-set", cmd_mem_set, "DOMAIN SIZE[b|k|m|g]: asks its balloon for that size, KiB without a unit");

@@ -431,12 +431,24 @@ int domains_rename(u16 domid, const char *name, char *error, size_t size)
 	return err;
 }
 
+int domains_write(u16 domid, const char *below, const char *value)
+{
+	char path[80];
+	struct managed *d;
+	int err = -ESRCH;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, below);
+	domains_lock();
+	d = managed_by_id(domid);
+	if (!domid || (d && d->in_tree))
+		err = xs_write(XS_NO_TX, path, value);
+	domains_unlock();
+	return err;
+}
+
 int domains_request(u16 domid, const char *what)
 {
-	char path[48];
-
-	snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-	return xs_write(XS_NO_TX, path, what);
+	return domains_write(domid, "control/shutdown", what);
 }
 
 bool domains_info(u16 domid, struct xen_domctl_getdomaininfo *info)

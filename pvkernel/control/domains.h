@@ -41,7 +41,9 @@ int domains_create(const struct domain_config *config, bool paused, u16 *domid, 
 int domains_destroy(u16 domid, char *error, size_t size);
 bool domains_cancel_restart(const char *name);	/* false: it does not wait for one */
 int domains_rename(u16 domid, const char *name, char *error, size_t size);
-int domains_request(u16 domid, const char *what);	/* poweroff, reboot, halt: by control/shutdown */
+/* A node below its home in xenstore. -ESRCH: it is gone, or was not created here, and nothing was written in its place. */
+int domains_write(u16 domid, const char *below, const char *value);
+int domains_request(u16 domid, const char *what);	/* poweroff, reboot, halt: by control/shutdown; errors as domains_write() */
 
 /* A name, or a number, of a domain that is there. */
 bool domains_find(const char *word, u16 *domid);
