@@ -8,6 +8,7 @@
 #include "../include/shell.h"
 #include "../include/time.h"
 #include "control.h"
+#include "domains.h"
 #include "options.h"
 #include "wait.h"
 
@@ -105,14 +106,18 @@ static int cmd_send(int argc, char **argv)
 }
 COMMAND(send, cmd_send, "NAME [TEXT...]: types it into a guest's console, and a return");
 
+/* One that is about to be restarted is asked when it is back. */
 static int cmd_ask(int argc, char **argv)
 {
-	u64 seconds = 30;
+	u64 seconds = 30, end;
 	int err;
 
 	if (argc < 4 || argc > 5 || (argc == 5 && !parse_u64(argv[4], &seconds)))
 		return usage("ask", "NAME LINE ANSWER [SECONDS]");
-	err = consback_ask(argv[1], argv[2], argv[3], seconds * NSEC_PER_SEC);
+	end = now() + seconds * NSEC_PER_SEC;
+	do
+		err = consback_ask(argv[1], argv[2], argv[3], end - MIN(now(), end));
+	while (err == -ENOENT && domains_known(argv[1]) && wait_more(end));
 	if (err)
 		printf("ask: %s: %s\n", argv[1], err == -ENOENT ? "no such console" : errno_name(err));
 	return err != 0;

@@ -481,6 +481,16 @@ bool domains_find(const char *word, u16 *domid)
 	return *domid != DOMID_NONE;
 }
 
+bool domains_known(const char *name)
+{
+	bool known;
+
+	domains_lock();
+	known = managed_by_name(name);
+	domains_unlock();
+	return known;
+}
+
 bool domains_name(u16 domid, char *name, size_t size)
 {
 	struct managed *d;

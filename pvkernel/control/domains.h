@@ -47,6 +47,7 @@ int domains_request(u16 domid, const char *what);	/* poweroff, reboot, halt: by 
 
 /* A name, or a number, of a domain that is there. */
 bool domains_find(const char *word, u16 *domid);
+bool domains_known(const char *name);	/* created here: there, or waiting for its restart */
 bool domains_name(u16 domid, char *name, size_t size);	/* false: unknown, and "(null)" as xl has it */
 bool domains_info(u16 domid, struct xen_domctl_getdomaininfo *info);	/* false: no such domain */
 u64 domains_created(u16 domid);		/* now() when it was; 0 for domain 0 and unknown ones */

@@ -36,6 +36,11 @@ int console_getc(void)
 	return 0;
 }
 
+u64 now(void)
+{
+	return 0;
+}
+
 bool console_interrupted(void)
 {
 	return interrupt_after && !--interrupt_after;
