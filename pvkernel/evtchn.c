@@ -24,7 +24,6 @@
 static struct channel {
 	evtchn_handler_t fn;
 	void *arg;
-	u64 count;
 } channels[MAX_PORTS];
 
 static u64 take_all(u64 *word)
@@ -51,7 +50,6 @@ static void deliver(u32 port)
 		set_bit(shared_info->evtchn_mask, port);
 		return;
 	}
-	c->count++;
 	c->fn(c->arg);
 }
 
@@ -87,7 +85,7 @@ void evtchn_set_handler(u32 port, evtchn_handler_t fn, void *arg)
 {
 	if (port >= MAX_PORTS)
 		panic("event port %u is beyond this kernel's %u", port, MAX_PORTS);
-	channels[port] = (struct channel){ fn, arg, 0 };
+	channels[port] = (struct channel){ fn, arg };
 	evtchn_unmask(port);
 }
 
@@ -157,11 +155,6 @@ void evtchn_close(u32 port)
 	evtchn_mask(port);
 	channels[port] = (struct channel){ 0 };
 	HYPERVISOR_event_channel_op(EVTCHNOP_close, &op);
-}
-
-u64 evtchn_count(u32 port)
-{
-	return port < MAX_PORTS ? channels[port].count : 0;
 }
 
 static void register_callback(u16 type, u16 flags, const char *entry)

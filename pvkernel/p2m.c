@@ -43,9 +43,3 @@ u64 mfn_to_pfn(u64 mfn)
 	pfn = read_m2p(mfn);
 	return pfn_to_mfn(pfn) == mfn ? pfn : NO_PAGE;
 }
-
-void p2m_set(u64 pfn, u64 mfn)
-{
-	ASSERT(p2m && pfn < boot.nr_pages);
-	p2m[pfn] = mfn;
-}

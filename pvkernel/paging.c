@@ -382,11 +382,6 @@ bool pt_map_owned(u64 va, const u64 *ptes, u64 count, u16 owner)
 	return true;
 }
 
-bool pt_map(u64 va, const u64 *ptes, u64 count)
-{
-	return pt_map_owned(va, ptes, count, DOMID_SELF);
-}
-
 void pt_unmap(u64 va, u64 count)
 {
 	for (u64 done = 0, n; done < count; done += n) {

@@ -15,21 +15,11 @@
 
 struct fault last_fault;
 
-static trap_handler_t handlers[NR_EXCEPTIONS];
-
 extern const struct fixup {
 	u64 insn, target;
 } fixup_table[], fixup_table_end[];
 
 extern const u64 trap_entries[][2];
-
-trap_handler_t trap_set_handler(unsigned int vector, trap_handler_t handler)
-{
-	trap_handler_t old = handlers[vector];
-
-	handlers[vector] = handler;
-	return old;
-}
 
 static bool take_fixup(struct regs *regs)
 {
@@ -100,8 +90,6 @@ void backtrace(u64 rbp)
 
 static void exception(struct regs *regs)
 {
-	if (regs->vector < NR_EXCEPTIONS && handlers[regs->vector] && handlers[regs->vector](regs))
-		return;
 	if (take_fixup(regs))
 		return;
 	dump_regs(regs);

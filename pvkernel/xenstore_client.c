@@ -103,18 +103,6 @@ int xs_write(u32 tx, const char *path, const char *value)
 	return xs_write_bytes(tx, path, value, strlen(value));
 }
 
-int xs_printf(u32 tx, const char *path, const char *format, ...)
-{
-	char value[256];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(value, sizeof(value), format, ap);
-	va_end(ap);
-	return n < (int)sizeof(value) ? xs_write(tx, path, value) : -E2BIG;
-}
-
 int xs_read_u64(u32 tx, const char *path, u64 *value)
 {
 	char text[32];

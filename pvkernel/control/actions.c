@@ -29,11 +29,6 @@ static void wake_watcher(void *unused)
 	wake_up(&watcher);
 }
 
-void actions_look(void)
-{
-	wake_watcher(NULL);
-}
-
 static const char *reason_name(u32 reason)
 {
 	static const char *const names[] = {

@@ -72,6 +72,5 @@ void tree_remove(const struct managed *d);
 int tree_rename(const struct managed *d, const u8 old_uuid[16]);
 
 void actions_init(void);
-void actions_look(void);		/* restart_at was set: look at the clock */
 
 #endif

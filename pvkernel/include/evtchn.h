@@ -23,6 +23,5 @@ void evtchn_unmask(u32 port);
 int evtchn_send(u32 port);
 void evtchn_close(u32 port);
 bool evtchn_connected(u32 port);	/* to another domain's port */
-u64 evtchn_count(u32 port);		/* how many events the handler has seen */
 
 #endif

@@ -48,7 +48,6 @@ extern u64 pte_nx;			/* PTE_NX, or 0 where the processor lacks it */
 void p2m_init(u64 *list);
 u64 pfn_to_mfn(u64 pfn);		/* INVALID_MFN for a hole */
 u64 mfn_to_pfn(u64 mfn);		/* NO_PAGE if it is not one of ours */
-void p2m_set(u64 pfn, u64 mfn);
 
 /* --- phys.c: frames by the power of two --- */
 
@@ -75,8 +74,7 @@ u16 *page_note(u64 pfn);
 
 void paging_init(void);			/* builds the direct map */
 u64 *pt_lookup(u64 va);			/* the L1 entry of va, NULL without table or in a large page */
-bool pt_map(u64 va, const u64 *ptes, u64 count);	/* false: no memory for tables, nothing mapped */
-/* The same with frames of another domain: false also when the hypervisor refuses one. */
+/* False: no memory for tables, or the hypervisor refuses one of the owner's frames; then nothing is mapped. */
 bool pt_map_owned(u64 va, const u64 *ptes, u64 count, u16 owner);
 void pt_unmap(u64 va, u64 count);	/* flushes, and frees tables that become empty */
 u64 pt_new_table(void);			/* zeroed, read-only where it must be; pfn or NO_PAGE */

@@ -47,10 +47,6 @@ struct fault {
 /* Of the last fault that a fixup took. A reader disables interrupts around instruction and look. */
 extern struct fault last_fault;
 
-/* Sees an exception first; true: dealt with, go on where regs now say. One handler a vector. */
-typedef bool (*trap_handler_t)(struct regs *regs);
-trap_handler_t trap_set_handler(unsigned int vector, trap_handler_t handler);
-
 void traps_init(void);
 int trap_entry(struct regs *regs);
 void dump_regs(const struct regs *regs);

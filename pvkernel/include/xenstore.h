@@ -20,7 +20,6 @@
 int xs_read(u32 tx, const char *path, char *buf, size_t size);	/* the value, NUL-terminated; its length */
 int xs_write(u32 tx, const char *path, const char *value);
 int xs_write_bytes(u32 tx, const char *path, const void *value, size_t length);
-int xs_printf(u32 tx, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int xs_read_u64(u32 tx, const char *path, u64 *value);	/* -EINVAL: no number */
 int xs_mkdir(u32 tx, const char *path);
 int xs_rm(u32 tx, const char *path);
