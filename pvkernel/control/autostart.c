@@ -9,20 +9,27 @@
 #include "options.h"
 #include "ramdisk.h"
 
+#define MAX_DEPTH 8u		/* of scripts that run scripts, on one stack */
+
 int script_run(const char *file)
 {
+	static unsigned int depth;
 	const struct ramdisk_file *f = ramdisk_find(file);
 	char *text;
 	int status;
 
 	if (!f)
 		return -ENOENT;
+	if (depth == MAX_DEPTH)
+		return -E2BIG;
 	text = kmalloc(f->size + 1);
 	if (!text)
 		return -ENOMEM;
 	memcpy(text, f->data, f->size);
 	text[f->size] = 0;
+	depth++;
 	status = shell_run(text);
+	depth--;
 	kfree(text);
 	return status;
 }
@@ -42,6 +49,8 @@ static int cmd_source(int argc, char **argv)
 	status = script_run(argv[1]);
 	if (status == -ENOENT)
 		printf("source: %s: no such file in the ramdisk\n", argv[1]);
+	if (status == -E2BIG)
+		printf("source: %s: more than %u scripts within each other\n", argv[1], MAX_DEPTH);
 	return status != 0;
 }
 COMMAND(source, cmd_source, "FILE: runs the commands of a file of the ramdisk");

@@ -307,14 +307,24 @@ static bool set_name(struct parser *p)
 	return config_is_name(p->config->name) ? true : expected(p, "letters, digits and _ . + -, not a number");
 }
 
+/* It is printed when there is no such file. */
+static bool set_path(struct parser *p, char *to, size_t size)
+{
+	for (const char *s = p->atom; *s; s++) {
+		if ((u8)*s < ' ' || (u8)*s == 0x7f)
+			return expected(p, "a path without control characters");
+	}
+	return set_string(p, to, size);
+}
+
 static bool set_kernel(struct parser *p)
 {
-	return set_string(p, p->config->kernel, sizeof(p->config->kernel));
+	return set_path(p, p->config->kernel, sizeof(p->config->kernel));
 }
 
 static bool set_ramdisk(struct parser *p)
 {
-	return set_string(p, p->config->ramdisk, sizeof(p->config->ramdisk));
+	return set_path(p, p->config->ramdisk, sizeof(p->config->ramdisk));
 }
 
 static bool set_extra(struct parser *p)

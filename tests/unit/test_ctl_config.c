@@ -171,6 +171,7 @@ static void test_errors(void **state)
 	bad(BASE "on_crash='coredump-restart'", "f:3: on_crash: expected destroy, restart");
 	bad("name='12'\n", "f:1: name: expected letters");
 	bad("name='0x12'\n", "f:1: name: expected letters");
+	bad("kernel='\\nexit status: 0\\n'\n", "f:1: kernel: expected a path");
 	bad("on_crash='\\nexit status: 0\\n'\n", "not ?exit status: 0?");
 	bad("name='a b'\n", "f:1: name: expected letters");
 	bad("name='-a'\n", "f:1: name: expected letters");
