@@ -14,7 +14,8 @@ ELF_MEMORY = (80, 128, 256)  # MiB; Debian's cloud kernel does not start in 64
 KERNELS = {"lz4": "linux-image-cloud-amd64", "xz": "linux-image-amd64"}
 LINUX = 'name = "{name}"\nkernel = "{kernel}"\nmemory = {memory}\n'
 
-PAIR = """create a.cfg
+PAIR = """sleep 500
+create a.cfg
 create b.cfg
 console-grep a "Type help"
 console-grep b "Type help"
@@ -37,7 +38,7 @@ destroy b
 echo ==
 """
 MANY = "bench-create create_entry entry.cfg create_tiny_entry\nbench-domains tiny.cfg {count}\nexit 0\n"
-BUILDER = "".join(f"bench-create create_elf_{m} elf{m}.cfg\n" for m in ELF_MEMORY) + \
+BUILDER = "sleep 500\n" + "".join(f"bench-create create_elf_{m} elf{m}.cfg\n" for m in ELF_MEMORY) + \
           "bench-create create_bzimage_lz4 lz4.cfg\nbench-create create_bzimage_xz xz.cfg\nexit 0\n"
 
 LINE = re.compile(r"^bench (\w+) cost (\d+)((?: \w+ \d+)*)\s*$", re.M)

@@ -20,6 +20,7 @@
 #include <asm.h>
 #include <console.h>
 #include <entry.h>
+#include <frames.h>
 #include <pvclock.h>
 #include <trace.h>
 #include "sched_queue.h"
@@ -423,6 +424,8 @@ void idle_loop(void)
 		if (v->work & WORK_SCHEDULE) {
 			__atomic_and_fetch(&v->work, ~WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 			reschedule(v, STANDS_AT_EXIT);
+		} else if (zero_free_memory()) {
+			take_interrupts();
 		} else {
 			halt_for_interrupt();
 		}

@@ -9,8 +9,9 @@
  * is never free, so no block and no pair of buddies lies across zones. free_orders[z] has bit o set
  * if free_list[z][o] is not empty.
  *
- * Frames are zeroed when given away, and not given away before every CPU has forgotten what it knew of
- * their last use: a free frame has a type if a domain had it, and the time of that in its stamp.
+ * Frames are zero when given away, and not given away before every CPU has forgotten what it knew of
+ * their last use: a free frame has a type if a domain had it, and the time of that in its stamp. Idle CPUs do both
+ * beforehand, to a chunk at a time: a free frame whose owner is OWNER_ZEROED is zero and nobody can write to it.
  */
 #include <console.h>
 #include <cpu.h>
@@ -20,11 +21,13 @@
 
 #define ZONES 32
 #define MAX_ORDER 18	/* 1 GiB */
+#define CHUNK_ORDER 3	/* what an idle CPU zeroes under the lock, as small as an interrupt may have to wait for */
 
 static u32 free_list[ZONES][MAX_ORDER + 1];
 static u32 free_orders[ZONES];
 static struct spinlock alloc_lock;	/* the lists, free_frames, and the flags and links of free frames */
 static u64 free_frames[ZONES];
+static mfn_t zero_at, zero_left;	/* where idle CPUs go on, and how many frames they have yet to look at */
 
 static int zone_of(mfn_t mfn)
 {
@@ -55,7 +58,8 @@ static void list_remove(u32 *head, struct frame *f)
 
 static void block_insert(mfn_t mfn, int order)
 {
-	mfn_to_frame(mfn)->count_owner = (u64)(FRAME_FREE | order) << 48;
+	mfn_to_frame(mfn)->count = 0;
+	mfn_to_frame(mfn)->flags = FRAME_FREE | order;
 	list_insert(&free_list[zone_of(mfn)][order], mfn);
 	free_orders[zone_of(mfn)] |= 1u << order;
 }
@@ -67,7 +71,7 @@ static void block_remove(mfn_t mfn, int order)
 	list_remove(head, mfn_to_frame(mfn));
 	if (!*head)
 		free_orders[zone_of(mfn)] &= ~(1u << order);
-	mfn_to_frame(mfn)->count_owner = 0;
+	mfn_to_frame(mfn)->flags = 0;
 }
 
 /* Gives a block back, joined with its buddy for as long as that is free and whole. */
@@ -75,6 +79,7 @@ static void block_free(mfn_t mfn, int order)
 {
 	spin_lock(&alloc_lock);
 	free_frames[zone_of(mfn)] += 1ul << order;
+	zero_left = max_mfn;
 	for (; order < MAX_ORDER; order++) {
 		mfn_t buddy = mfn ^ 1ul << order;
 
@@ -133,6 +138,67 @@ static void forget_translations(mfn_t mfn, int order)
 		flush_tlb_since(newest);
 }
 
+/* Of frames that are nobody's. */
+static void zero_frame(mfn_t mfn)
+{
+	struct frame *f = mfn_to_frame(mfn);
+
+	if (f->owner != OWNER_ZEROED)
+		memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
+	f->owner = OWNER_NONE;
+}
+
+/* --- zeroing beforehand ------------------------------------------------------------------------------------ */
+
+/* All of the chunk is free. */
+static bool is_free_chunk(mfn_t mfn)
+{
+	for (int order = CHUNK_ORDER; order <= MAX_ORDER; order++) {
+		u16 flags = mfn_to_frame(mfn & ~0ul << order)->flags;
+
+		if (flags & FRAME_FREE && (flags & FRAME_LOW_BITS) >= order)
+			return true;
+	}
+	return false;
+}
+
+/* False: there was nothing to do. Frames stay free meanwhile; whoever waits for the lock answers requests to flush. */
+static bool zero_chunk(mfn_t mfn)
+{
+	mfn_t m = mfn, end = mfn + (1ul << CHUNK_ORDER);
+
+	if (!is_free_chunk(mfn))
+		return false;
+	while (m < end && mfn_to_frame(m)->owner == OWNER_ZEROED)
+		m++;
+	if (m == end)
+		return false;
+	forget_translations(mfn, CHUNK_ORDER);
+	for (m = mfn; m < end; m++) {
+		zero_frame(m);
+		mfn_to_frame(m)->owner = OWNER_ZEROED;
+	}
+	return true;
+}
+
+bool zero_free_memory(void)
+{
+	bool done = false;
+
+	if (!READ_ONCE(zero_left))
+		return false;
+	spin_lock(&alloc_lock);
+	for (int i = 0; i < 64 && zero_left && !done; i++) {
+		done = zero_chunk(zero_at);
+		zero_at += 1ul << CHUNK_ORDER;
+		if (zero_at + (1ul << CHUNK_ORDER) > max_mfn)
+			zero_at = 0;
+		zero_left -= min(zero_left, 1ul << CHUNK_ORDER);
+	}
+	spin_unlock(&alloc_lock);
+	return true;
+}
+
 void alloc_init_range(mfn_t start, mfn_t end)
 {
 	start = max(start, 1ul);
@@ -171,7 +237,9 @@ void *alloc_pages(int order)
 	if (mfn == INVALID_MFN)
 		return NULL;
 	forget_translations(mfn, order);
-	return memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
+	for (mfn_t m = mfn; m < mfn + (1ul << order); m++)
+		zero_frame(m);
+	return mfn_to_virt(mfn);
 }
 
 void free_pages(void *p, int order)
@@ -275,7 +343,7 @@ mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how)
 	}
 	forget_translations(mfn, order);
 	for (mfn_t m = mfn; !(how & ALLOC_NOT_ZEROED) && m < mfn + pages; m++) {
-		memset(mfn_to_virt(m), 0, PAGE_SIZE);
+		zero_frame(m);
 		if (m % 32 == 31)
 			preempt_point();
 	}

@@ -39,6 +39,8 @@ static void find_free(void)
 				      "free block %lx of order %d", m, o);
 				for (mfn_t i = m; i < m + (1ul << o); i++) {
 					check(i < FIRST_HOLE && !free_frame[i], "frame %lx is free twice", i);
+					for (int w = 0; fr(i)->owner == OWNER_ZEROED && w < 512; w++)
+						check(!((u64 *)(host_memory + i * 4096))[w], "free frame %lx is zeroed but word %d", i, w);
 					free_frame[i] = true;
 					total++;
 				}

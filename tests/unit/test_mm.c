@@ -167,8 +167,12 @@ static void teardown(void)
 		assert_int_equal(host_domain[d].pages, 0);
 		assert_int_equal(host_domain[d].page_list, 0);
 	}
+	while (zero_free_memory())
+		;
 	find_free();
 	assert_int_equal(free_page_count(), FIRST_HOLE - 1);
+	for (mfn_t m = 8; m < (FIRST_HOLE & ~7ul); m++)
+		assert_int_equal(fr(m)->owner, OWNER_ZEROED);
 	for (mfn_t m = 1; m < FIRST_HOLE; m++)
 		assert_int_equal(types_of(m), 0);
 }
@@ -775,6 +779,8 @@ static void test_allocator(void **state)
 
 	machine_reset();
 	for (int round = 0; round < 300; round++) {
+		for (n = rnd(80); n > 0 && zero_free_memory(); n--)
+			find_free();
 		for (n = 0; n < 64; n++) {
 			order[n] = rnd(4);
 			page[n] = alloc_pages(order[n]);
@@ -1034,7 +1040,7 @@ static void random_step(void)
 
 	if (v->domain->privileged && !rnd(6))
 		return random_foreign(v);
-	switch (rnd(24)) {
+	switch (rnd(25)) {
 	case 0 ... 6: random_mmu_update(v); break;
 	case 7 ... 11: random_mmuext(v); break;
 	case 12 ... 14: do_update_va_mapping(rnd_va(), rnd_entry(v->domain, FRAME_L1), rnd(8), 0, 0, v); break;
@@ -1043,6 +1049,7 @@ static void random_step(void)
 	case 17 ... 19: random_ptwr(v); break;
 	case 20 ... 21: random_store(v); break;
 	case 22: random_grant(v); break;
+	case 23: zero_free_memory(); break;
 	default: random_mode(v);
 	}
 }

@@ -36,6 +36,8 @@ static struct vcpu *host_current;
 
 struct cpu *cpus[MAX_CPUS];
 int cpu_count;
+bool zero_free_memory(void) { return false; }
+
 static struct cpu cpu[MAX_CPUS];
 static struct vcpu idle[MAX_CPUS];
 static struct domain domain[MAX_SIM_DOMAINS];
