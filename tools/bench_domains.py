@@ -37,9 +37,10 @@ destroy a
 destroy b
 echo ==
 """
-MANY = "bench-create create_entry entry.cfg create_tiny_entry\nbench-domains tiny.cfg {count}\nexit 0\n"
-BUILDER = "sleep 500\n" + "".join(f"bench-create create_elf_{m} elf{m}.cfg\n" for m in ELF_MEMORY) + \
-          "bench-create create_bzimage_lz4 lz4.cfg\nbench-create create_bzimage_xz xz.cfg\nexit 0\n"
+# The sleeps: an idle hypervisor zeroes memory, on Paravane and on Xen.
+MANY = "sleep 500\nbench-create create_entry entry.cfg create_tiny_entry\nsleep 500\nbench-domains tiny.cfg {count}\nexit 0\n"
+BUILDER = "".join(f"sleep 500\nbench-create create_elf_{m} elf{m}.cfg\n" for m in ELF_MEMORY) + \
+          "sleep 500\nbench-create create_bzimage_lz4 lz4.cfg\nsleep 500\nbench-create create_bzimage_xz xz.cfg\nexit 0\n"
 
 LINE = re.compile(r"^bench (\w+) cost (\d+)((?: \w+ \d+)*)\s*$", re.M)
 PARTS = re.compile(r"^== (\w+)$(.*?)(?=^==)", re.M | re.S)
