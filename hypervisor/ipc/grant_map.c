@@ -107,14 +107,15 @@ static inline int map_ref(struct domain *d, u64 address, u32 flags, u32 ref, dom
 		status = map_host(d, rd, c.what->mfn, flags, address);
 	else
 		status = map_device(d, rd, c.what->mfn, flags, address);
-	if (unlikely(status))
-		goto no_map;
+	if (unlikely((u32)status | trace_mask)) {	/* one look for both that are rare */
+		if (status)
+			goto no_map;
+		trace_event(TRC_MEM_PAGE_GRANT_MAP, rd->id);
+	}
 	m->mfn = *mfn = c.what->mfn;
 	m->ref = ref;
 	m->domid = rd->id;
 	__atomic_store_n(&m->flags, flags & (MAP_KIND | MAP_READONLY | MAP_PTE), __ATOMIC_RELEASE);
-	if (unlikely(trace_mask))
-		trace_event(TRC_MEM_PAGE_GRANT_MAP, rd->id);
 	return GNTST_okay;
 no_map:
 	release(rd->grants, &c, flags & MAP_READONLY);
@@ -213,12 +214,13 @@ static inline __attribute__((always_inline)) void unmap_end(struct domain *d, co
 		put_granted(m->mfn, false);
 	if (unlikely(u->ended & MAP_DEVICE))
 		put_granted(m->mfn, readonly);
-	if (unlikely((u->flags & ~u->ended) & MAP_KIND)) {
-		__atomic_store_n(&m->flags, u->flags & ~u->ended, __ATOMIC_RELEASE);
-		return;
-	}
-	if (unlikely(trace_mask))
+	if (unlikely(((u->flags & ~u->ended) & MAP_KIND) | trace_mask)) {	/* one look for both that are rare */
+		if ((u->flags & ~u->ended) & MAP_KIND) {
+			__atomic_store_n(&m->flags, u->flags & ~u->ended, __ATOMIC_RELEASE);
+			return;
+		}
 		trace_event(TRC_MEM_PAGE_GRANT_UNMAP, m->domid);
+	}
 	rd = granter(d, m->domid);
 	if (likely(rd))
 		release_ref(rd->grants, m->ref, readonly);
