@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FPU's registers, switched lazily: a vCPU's state stays in memory until its first FPU instruction.
+ * The FPU's registers, switched with the rest of a vCPU's state.
  *
  * Invariants
- *   1. CR0.TS is clear exactly while the running vCPU's state is in the registers (fpu_loaded) and
- *      its own TS flag is clear. So nothing of another vCPU can be read, and #NM tells what to do.
+ *   1. While a vCPU is loaded on a CPU, its state is in that CPU's registers, and CR0.TS is its own TS flag; else it is
+ *      in memory. To wait for #NM instead is no way: QEMU's TCG executes XSAVE and XRSTOR although TS is set, so
+ *      that a guest which switches processes would save another vCPU's registers as its own.
  *   2. A vCPU's area always holds an image that the CPU accepts: it comes from XSAVE, from reset or from
  *      fpu_load_context(), which makes a guest's image harmless.
  *   3. All components that the hypervisor enabled are saved and restored, whatever the guest's XCR0; the guest's is
@@ -84,49 +85,33 @@ static void restore(struct vcpu *v)
 		asm volatile("fxrstor64 (%0)" :: "r"(v->xsave) : "memory");
 }
 
-static void load(struct vcpu *v)
-{
-	clts();
-	if (v->fpu_loaded)
-		return;
-	widen_xcr0(v);
-	restore(v);
-	narrow_xcr0(v);
-	v->fpu_loaded = true;
-}
-
 /* v's state is in memory from now on; XCR0 stays its. */
 void fpu_unload(struct vcpu *v)
 {
-	if (v->fpu_loaded) {
-		clts();
-		widen_xcr0(v);
-		save(v);
-		narrow_xcr0(v);
-		v->fpu_loaded = false;
-	}
-	set_ts();
+	clts();
+	widen_xcr0(v);
+	save(v);
+	narrow_xcr0(v);
 }
 
 /* `prev` (NULL: nobody) had this CPU's registers until now, XCR0 included; next gets them. */
 void fpu_switch(struct vcpu *prev, struct vcpu *next)
 {
+	clts();
+	if (cpu_has.xsave && (!prev || prev->xcr0 != cpu_has.xcr0))
+		set_xcr0(cpu_has.xcr0);
 	if (prev)
-		fpu_unload(prev);
-	else
+		save(prev);
+	restore(next);
+	narrow_xcr0(next);
+	if (next->ts)
 		set_ts();
-	if (cpu_has.xsave && (!prev || prev->xcr0 != next->xcr0))
-		set_xcr0(next->xcr0);
 }
 
-/* #NM from the guest. Its own TS is cleared before it hears of it, as the ABI has it. */
-bool fpu_handle_nm(struct vcpu *v)
+/* #NM: the guest's own TS, which is cleared before it hears of it, as the ABI has it. */
+void fpu_handle_nm(struct vcpu *v)
 {
-	bool own = v->ts;
-
-	v->ts = false;
-	load(v);
-	return !own;
+	fpu_set_ts(v, false);
 }
 
 void fpu_set_ts(struct vcpu *v, bool set)
@@ -134,8 +119,6 @@ void fpu_set_ts(struct vcpu *v, bool set)
 	if (v->ts == set)
 		return;
 	v->ts = set;
-	if (!v->fpu_loaded)
-		return;		/* TS is set and stays so */
 	if (set)
 		set_ts();
 	else
@@ -165,9 +148,11 @@ static u32 mxcsr_mask(void)
 	static struct fxsave probe __attribute__((aligned(16)));
 
 	if (!probe.fcw) {
+		u64 cr0 = read_cr0();
+
 		clts();
 		asm volatile("fxsave64 %0" : "=m"(probe));
-		set_ts();
+		write_cr0(cr0);
 	}
 	return probe.mxcsr_mask ? probe.mxcsr_mask : DEFAULT_MXCSR_MASK;
 }
@@ -185,7 +170,6 @@ void fpu_load_context(struct vcpu *v, const void *fxsave)
 		area->legacy.mxcsr = INITIAL_MXCSR;
 	}
 	area->present = XSTATE_X87 | XSTATE_SSE;
-	v->fpu_loaded = false;
 }
 
 int fpu_init_vcpu(struct vcpu *v)

@@ -49,8 +49,8 @@ void emulate_invalid_opcode(struct vcpu *v)
 
 void trap_device_not_available(struct vcpu *v)
 {
-	if (!fpu_handle_nm(v))
-		bounce_plain(v, VECTOR_NM);
+	fpu_handle_nm(v);
+	bounce_plain(v, VECTOR_NM);
 }
 
 void trap_general_protection(struct vcpu *v)

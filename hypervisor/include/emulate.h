@@ -81,7 +81,7 @@ int fpu_init_vcpu(struct vcpu *v);	/* 0 or -ENOMEM */
 void fpu_load_context(struct vcpu *v, const void *fxsave);
 void fpu_switch(struct vcpu *prev, struct vcpu *next);
 void fpu_unload(struct vcpu *v);
-bool fpu_handle_nm(struct vcpu *v);	/* true: state restored, go on; false: the guest's own TS was set, bounce #NM */
+void fpu_handle_nm(struct vcpu *v);	/* before #NM is bounced */
 void fpu_set_ts(struct vcpu *v, bool set);
 bool fpu_set_xcr0(struct vcpu *v, u64 xcr0);	/* false: #GP */
 

@@ -79,7 +79,6 @@ struct vcpu {
 
 	u64 cr4;		/* the guest's view */
 	bool ts;		/* virtual CR0.TS */
-	bool fpu_loaded;	/* the CPU's FPU registers are this vCPU's */
 	bool nmi_masked;	/* until the handler's iret */
 	bool nmi_pending;	/* came while masked */
 	u8 iopl;		/* PHYSDEVOP_set_iopl, 0 to 3 */
