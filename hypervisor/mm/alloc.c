@@ -118,6 +118,12 @@ static mfn_t block_take(int order, int bits)
 	return mfn;
 }
 
+/* Nothing refers to it any more, but CPUs may have translations to it, of whatever kind. */
+static void mark_unreferenced(mfn_t mfn)
+{
+	mfn_to_frame(mfn)->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
+}
+
 /* After this no CPU has a translation to these frames. */
 static void forget_translations(mfn_t mfn, int order)
 {
@@ -370,6 +376,7 @@ bool release_domain_frame(struct domain *d, mfn_t mfn)
 
 /* --- frames that change their owner ------------------------------------------------------------------------ */
 
+/* Between its owners it is as one that is being allocated: count 0, so nobody gets a reference. */
 bool take_domain_frame(struct domain *d, mfn_t mfn)
 {
 	u64 only = (u64)FRAME_ALLOCATED << 48 | (u64)d->id << 32 | 1;
@@ -378,13 +385,14 @@ bool take_domain_frame(struct domain *d, mfn_t mfn)
 	if (mfn >= max_mfn)
 		return false;
 	spin_lock(&d->page_lock);
-	taken = cas64(&mfn_to_frame(mfn)->count_owner, &only, (u64)OWNER_NONE << 32 | 1);
+	taken = cas64(&mfn_to_frame(mfn)->count_owner, &only, 0);
 	if (taken) {
 		list_remove(&d->page_list, mfn_to_frame(mfn));
 		d->pages--;
 	}
 	spin_unlock(&d->page_lock);
 	if (taken) {
+		mark_unreferenced(mfn);
 		forget_translations(mfn, 0);
 		m2p_set(mfn, INVALID_PFN);
 	}
@@ -403,7 +411,6 @@ bool give_taken_frame(struct domain *d, mfn_t mfn)
 
 void free_taken_frame(mfn_t mfn)
 {
-	mfn_to_frame(mfn)->count_owner = 0;
 	block_free(mfn, 0);
 }
 
@@ -426,7 +433,7 @@ void frame_freed(mfn_t mfn)
 	spin_unlock(&d->page_lock);
 	m2p_set(mfn, INVALID_PFN);
 	f->count_owner = 0;
-	f->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
+	mark_unreferenced(mfn);
 	block_free(mfn, 0);
 	if (last)
 		domain_let_go();
@@ -435,6 +442,6 @@ void frame_freed(mfn_t mfn)
 /* The same for pages that were mapped where only the hypervisor reaches. */
 void free_unmapped_page(void *p)
 {
-	mfn_to_frame(virt_to_mfn(p))->type_stamp = (u64)READ_ONCE(tlb_clock) << 32 | TYPE_WORD(FRAME_WRITABLE);
+	mark_unreferenced(virt_to_mfn(p));
 	free_page(p);
 }

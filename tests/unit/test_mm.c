@@ -513,6 +513,39 @@ static void test_foreign_frames(void **state)
 	teardown();
 }
 
+/*
+ * A page changes its owner: no CPU knows it any more, even of a mapping that only ever allowed to read it, and on the way it is nobody's,
+ * whoever is named as its owner.
+ */
+static void test_taken(void **state)
+{
+	struct mmuext_op clear = { .cmd = MMUEXT_CLEAR_PAGE };
+	struct space s;
+	mfn_t page;
+
+	machine_reset();
+	s = install_space(1);
+	page = new_frame(1);
+	assert_int_equal(do_update_va_mapping(0x3000, page << 12 | 1, 0, 0, 0, current), 0);
+	assert_false(take_domain_frame(&host_domain[1], page));
+	check_all();
+	assert_true(cached[1][0][0][page]);
+	assert_int_equal(do_update_va_mapping(0x3000, 0, 0, 0, 0, current), 0);
+	assert_true(take_domain_frame(&host_domain[1], page));
+	assert_false(cached[0][0][0][page]);
+	assert_false(cached[1][0][0][page]);
+	assert_int_equal(op_mmu_update(s.l1 * 4096 + 3 * 8, page << 12 | 3, DOMID_IO), -EBUSY);
+	clear.arg1.mfn = page;
+	assert_int_equal(do_mmuext_op((u64)&clear, 1, 0, DOMID_IO, 0, current), -EINVAL);
+	assert_true(give_taken_frame(&host_domain[0], page));
+	check_all();
+	page = new_frame(1);
+	assert_true(take_domain_frame(&host_domain[1], page));
+	free_taken_frame(page);
+	check_all();
+	teardown();
+}
+
 /* --- writable page tables ------------------------------------------------------------------------------------------------------- */
 
 static void code(const void *bytes, size_t n)
@@ -1174,6 +1207,7 @@ int main(void)
 		cmocka_unit_test(test_stale_translations),
 		cmocka_unit_test(test_freed_while_mapped),
 		cmocka_unit_test(test_foreign_frames),
+		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_ptwr),
 		cmocka_unit_test(test_ptwr_race),
 		cmocka_unit_test(test_roots),
