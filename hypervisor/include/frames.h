@@ -241,10 +241,20 @@ int set_upper_entry(struct domain *d, mfn_t table, enum frame_type level, unsign
 
 /* --- the machine-to-phys table --------------------------------------------------------------------------------------- */
 
-/* Slots of frames that are no RAM hold INVALID_PFN; most are read-only. */
+/* Slots of frames that are no RAM hold INVALID_PFN, those of free ones, too; the former are read-only, most of them. */
 #define m2p_table ((u64 *)M2P_WRITABLE_START)
 #define INVALID_PFN (~0ull)
 static inline void m2p_set(mfn_t mfn, u64 pfn) { m2p_table[mfn] = pfn; }
+
+/* For whoever holds no reference: false, and nothing is set, if the frame is not the owner's. */
+static inline bool m2p_set_owned(mfn_t mfn, u64 pfn, domid_t owner)
+{
+	if (!get_frame(mfn, owner))
+		return false;
+	m2p_set(mfn, pfn);
+	put_frame(mfn);
+	return true;
+}
 
 /* --- mm/pv_mmu.c, mm/mmuext.c, for others ----------------------------------------------------------- */
 

@@ -258,7 +258,6 @@ mfn_t share_frame_with(struct domain *d, void *page)
 	mfn_t mfn = virt_to_mfn(page);
 	struct frame *f = mfn_to_frame(mfn);
 
-	m2p_set(mfn, INVALID_PFN);
 	f->type_stamp = TYPE_WORD(FRAME_WRITABLE) + 1;
 	spin_lock(&d->page_lock);
 	d->lent_pages++;
@@ -271,7 +270,6 @@ mfn_t lend_frame(void *page, bool writable)
 {
 	mfn_t mfn = virt_to_mfn(page);
 
-	m2p_set(mfn, INVALID_PFN);
 	mfn_to_frame(mfn)->type_stamp = TYPE_WORD(writable ? FRAME_WRITABLE : FRAME_NONE) + 1;
 	__atomic_store_n(&mfn_to_frame(mfn)->count_owner, (u64)FRAME_SHARED << 48 | (u64)OWNER_LENT << 32 | 1, __ATOMIC_RELEASE);
 	return mfn;

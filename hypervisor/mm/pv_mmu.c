@@ -167,15 +167,6 @@ static int get_tables_owner(struct domain *d, domid_t id, struct domain **tables
 
 /* --- mmu_update ----------------------------------------------------------------------------------------------- */
 
-static int update_m2p(mfn_t mfn, u64 pfn, domid_t owner)
-{
-	if (!get_frame(mfn, owner))
-		return -EINVAL;
-	m2p_set(mfn, pfn);
-	put_frame(mfn);
-	return 0;
-}
-
 /* Takes d's l1_lock if the table at this machine address is a validated L1 of d's. */
 static inline bool lock_l1(struct domain *d, maddr_t table)
 {
@@ -231,7 +222,7 @@ static __attribute__((noinline)) int update_any(struct domain *d, u64 ptr, u64 n
 	int rc = 0;
 
 	if ((ptr & 3) == MMU_MACHPHYS_UPDATE)
-		return update_m2p(mfn, new, owner);
+		return m2p_set_owned(mfn, new, owner) ? 0 : -EINVAL;
 	if (!(ptr & 4) && update_l1(d, &u, &rc))
 		return rc;
 	if (ptr & 4 || !get_frame(mfn, d->id))

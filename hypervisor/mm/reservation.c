@@ -72,10 +72,11 @@ static bool extents_parse(struct vcpu *v, struct domain *d, const struct xen_mem
 	       guest_range_ok(e->list, e->count * 8);
 }
 
-static void set_pfns(mfn_t mfn, u64 pfn, int order)
+/* Of frames that were just given to d, which may have given them up again. */
+static void set_pfns(struct domain *d, mfn_t mfn, u64 pfn, int order)
 {
 	for (u64 i = 0; i < 1ul << order; i++) {
-		m2p_set(mfn + i, pfn == INVALID_PFN ? pfn : pfn + i);
+		m2p_set_owned(mfn + i, pfn + i, d->id);
 		if (i % 1024 == 1023)
 			preempt_point();
 	}
@@ -85,10 +86,7 @@ static bool increase_one(struct extents *e, u64 at)
 {
 	mfn_t mfn = alloc_domain_frames(e->d, e->order, e->bits, 0);
 
-	if (mfn == INVALID_MFN)
-		return false;
-	set_pfns(mfn, INVALID_PFN, e->order);
-	return !e->list || !put_guest_u64(mfn, at);
+	return mfn != INVALID_MFN && (!e->list || !put_guest_u64(mfn, at));
 }
 
 static bool populate_one(struct extents *e, u64 at)
@@ -101,7 +99,7 @@ static bool populate_one(struct extents *e, u64 at)
 	mfn = alloc_domain_frames(e->d, e->order, e->bits, 0);
 	if (mfn == INVALID_MFN)
 		return false;
-	set_pfns(mfn, pfn, e->order);
+	set_pfns(e->d, mfn, pfn, e->order);
 	return !put_guest_u64(mfn, at);
 }
 
@@ -216,7 +214,7 @@ static int exchange_chunk(struct exchange *x, u64 chunk, mfn_t *start)
 	for (i = 0; i < n; i++) {
 		if (get_guest_u64(&pfn, x->out.list + (first_out + i) * 8))
 			return -EFAULT;
-		set_pfns(start[i], pfn, x->out.order);
+		set_pfns(d, start[i], pfn, x->out.order);
 		if (put_guest_u64(start[i], x->out.list + (first_out + i) * 8))
 			return -EFAULT;
 	}

@@ -201,6 +201,7 @@ static void check_frame(mfn_t m)
 
 	if (free_frame[m] || (f->owner == OWNER_XEN && !want[m].count)) {
 		check(!want[m].count && !types_of(m), "frame %lx is free and in use", m);
+		check(host_m2p[m] == INVALID_PFN, "frame %lx is free and has pfn %lx", m, host_m2p[m]);
 		return;
 	}
 	check(f->count == want[m].count, "frame %lx has %u references, not %u", m, f->count, want[m].count);

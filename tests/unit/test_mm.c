@@ -18,6 +18,7 @@ static void machine_reset(void)
 
 	memset(host_memory, 0, sizeof(host_memory));
 	memset(host_frame_table, 0, sizeof(host_frame_table));
+	memset(host_m2p, 0xff, sizeof(host_m2p));
 	memset(windows, 0, sizeof(windows));
 	memset(free_list, 0, sizeof(free_list));
 	memset(free_orders, 0, sizeof(free_orders));
@@ -953,6 +954,16 @@ static void random_descriptors(struct vcpu *v)
 	}
 }
 
+/* As GNTTABOP_transfer does it. */
+static void random_transfer(struct domain *d, mfn_t mfn)
+{
+	if (!take_domain_frame(d, mfn))
+		return;
+	granted[mfn] = false;
+	if (!give_taken_frame(&host_domain[rnd(DOMAINS)], mfn))
+		free_taken_frame(mfn);
+}
+
 static void random_reservation(struct vcpu *v)
 {
 	static const u8 ops[] = { XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap, XENMEM_exchange };
@@ -960,7 +971,10 @@ static void random_reservation(struct vcpu *v)
 
 	for (int i = 0; i < 4; i++)
 		in[i] = out[i] = rnd_frame(v->domain, rnd(2) ? 0 : -1);
-	switch (rnd(4)) {
+	switch (rnd(5)) {
+	case 4:
+		random_transfer(v->domain, in[0]);
+		break;
 	case 3:
 		exchange_frames(in, 1 + rnd(2), 0, out, 1 + rnd(2), rnd(2), &done);
 		break;
