@@ -33,22 +33,22 @@ static bool context_ok(const struct vcpu_guest_context *c)
 	       ((c->flags & VGCF_in_kernel) || c->ctrlreg[1] >> PAGE_SHIFT);
 }
 
+static void drop_tables(struct vcpu *v)
+{
+	set_ldt(v, 0, 0);
+	set_gdt(v, NULL, 0);
+	mmu_install_user_l4(v, 0);
+}
+
 /* What can still fail: the references that the tables need. All or none. */
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-	if (set_gdt(v, c->gdt_frames, c->gdt_ents))
-		return -EINVAL;
-	if (mmu_install_user_l4(v, c->ctrlreg[1] >> PAGE_SHIFT))
-		goto drop_gdt;
-	if (mmu_install_kernel_l4(v, c->ctrlreg[3] >> PAGE_SHIFT))
-		goto drop_user;
 	if (set_ldt(v, c->ldt_ents ? c->ldt_base : 0, c->ldt_ents))
-		goto drop_user;
-	return 0;
-drop_user:
-	mmu_install_user_l4(v, 0);
-drop_gdt:
-	set_gdt(v, NULL, 0);
+		return -EINVAL;
+	if (!set_gdt(v, c->gdt_frames, c->gdt_ents) && !mmu_install_user_l4(v, c->ctrlreg[1] >> PAGE_SHIFT) &&
+	    !mmu_install_kernel_l4(v, c->ctrlreg[3] >> PAGE_SHIFT))
+		return 0;
+	drop_tables(v);
 	return -EINVAL;
 }
 
@@ -139,9 +139,7 @@ void vcpu_drop_tables(struct vcpu *v)
 {
 	maddr_t root = v->kernel_cr3;
 
-	set_ldt(v, 0, 0);
-	set_gdt(v, NULL, 0);
-	mmu_install_user_l4(v, 0);
+	drop_tables(v);
 	v->kernel_cr3 = 0;
 	if (root)
 		put_frame_type(root >> PAGE_SHIFT);

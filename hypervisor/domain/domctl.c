@@ -166,7 +166,7 @@ static int sendtrigger(struct domain *d, struct xen_domctl *op)
 
 static int set_handler(struct domain *d, struct xen_domctl *op)
 {
-	return set_virq_handler(d, op->u.set_virq_handler.virq);
+	return d->dying ? -EINVAL : set_virq_handler(d, op->u.set_virq_handler.virq);
 }
 
 /* --- vCPUs ------------------------------------------------------------------------------------------------------- */
@@ -217,13 +217,14 @@ static int setvcpucontext(struct domain *d, struct xen_domctl *op)
 	return error;
 }
 
+/* A vCPU of the caller's domain may wait for this operation to end, and would never be out of its hypercall. */
 static int getvcpucontext(struct domain *d, struct xen_domctl *op)
 {
 	struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
 	struct vcpu_guest_context *c;
 	int error;
 
-	if (!v || v == current || d->dying)
+	if (d == current->domain || !v || d->dying)
 		return -EINVAL;
 	if (!v->initialised)
 		return -ENODATA;
@@ -259,7 +260,7 @@ static int getvcpuinfo(struct domain *d, struct xen_domctl *op)
 
 static int bitmap_get(const struct xenctl_bitmap *b, u64 *mask)
 {
-	u32 bytes = min((b->nr_bits + 7) / 8, 8u);
+	u32 bytes = min(b->nr_bits / 8 + !!(b->nr_bits % 8), 8u);
 
 	*mask = 0;
 	if (copy_from_guest(mask, b->bitmap, bytes))
