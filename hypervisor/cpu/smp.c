@@ -16,6 +16,7 @@
 #include <boot_memory.h>
 #include <console.h>
 #include <cpu.h>
+#include <domain.h>
 #include <entry.h>
 #include <frames.h>
 #include <irq.h>
@@ -70,24 +71,53 @@ void handle_flush_request(void)
 		flush_tlb_local();
 }
 
-void flush_tlb_since(u32 stamp)
+/* Bit n of `which`: CPU n. */
+static void flush_cpus_since(u32 which, u32 stamp)
 {
 	struct cpu *self = current->cpu;
 
-	for (int i = 0; i < cpu_count; i++) {
-		if (cpus[i] == self || has_flushed_since(cpus[i], stamp))
-			continue;
-		__atomic_store_n(&cpus[i]->flush_request, 1, __ATOMIC_SEQ_CST);
-		apic_send_ipi(cpus[i]->apic_id, VECTOR_FLUSH);
+	for (int i = 0; i < cpu_count; i++)
+		if (has_flushed_since(cpus[i], stamp))
+			which &= ~(1u << i);
+	for (u32 rest = which & ~(1u << self->id); rest; rest &= rest - 1) {
+		struct cpu *c = cpus[__builtin_ctz(rest)];
+
+		__atomic_store_n(&c->flush_request, 1, __ATOMIC_SEQ_CST);
+		apic_send_ipi(c->apic_id, VECTOR_FLUSH);
 	}
-	if (!has_flushed_since(self, stamp))
+	if (which >> self->id & 1)
 		flush_tlb_local();
-	for (int i = 0; i < cpu_count; i++) {
-		while (!has_flushed_since(cpus[i], stamp)) {
+	for (u32 rest = which; rest; rest &= rest - 1) {
+		while (!has_flushed_since(cpus[__builtin_ctz(rest)], stamp)) {
 			handle_flush_request();
 			pause();
 		}
 	}
+}
+
+void flush_tlb_since(u32 stamp)
+{
+	flush_cpus_since((1u << cpu_count) - 1, stamp);
+}
+
+/*
+ * After the caller has changed an entry. A CPU says in `loaded` whose tables it is about to use before it loads them and flushes, and does
+ * not use the old ones from then on (load_vcpu(); the clock's increment is a barrier). So one that is not seen here with a vCPU of
+ * d's will flush, after the change, before it uses d's tables.
+ */
+void flush_tlb_of(const struct domain *d)
+{
+	u32 which = 0, stamp;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	stamp = READ_ONCE(tlb_clock);
+	for (int i = 0; i < cpu_count; i++) {
+		const struct vcpu *v = READ_ONCE(cpus[i]->loaded);
+
+		if (v && v->domain == d)
+			which |= 1u << i;
+	}
+	flush_cpus_since(which, stamp);
 }
 
 void flush_tlb_all_cpus(void)

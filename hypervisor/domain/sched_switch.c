@@ -65,11 +65,11 @@ void load_vcpu(struct cpu *c, struct vcpu *next)
 
 	if (prev)
 		save_user_state(prev);
+	WRITE_ONCE(c->loaded, next);	/* before its tables are: flush_tlb_of() */
 	load_user_state(c, next);
 	control_switch(prev, next);
 	fpu_switch(prev, next);
 	debugreg_switch(prev, next);
-	c->loaded = next;
 	next->counters[COUNT_SWITCH]++;
 }
 
@@ -88,5 +88,5 @@ void unload_vcpu(struct cpu *c)
 	control_switch(v, c->idle);
 	fpu_unload(v);
 	debugreg_switch(v, c->idle);
-	c->loaded = NULL;
+	WRITE_ONCE(c->loaded, NULL);	/* after its tables are gone */
 }

@@ -28,7 +28,7 @@ struct cpu {
 	u64 entry_target32, entry_target_sysenter;	/* the same from compatibility mode, and for SYSENTER */
 	u64 entry_syscall, entry_syscall32, entry_sysenter;	/* the entry code's addresses */
 	struct vcpu *running;	/* [s], as `loaded` and `since`: under the scheduler's lock */
-	struct vcpu *loaded;	/* the guest vCPU whose user state is in the registers (kept while idle runs) */
+	struct vcpu *loaded;	/* the guest vCPU whose user state and tables are in the registers (kept while idle runs) */
 	struct vcpu *idle;
 	int id;
 	u32 apic_id;
@@ -79,6 +79,7 @@ void timer_program(u64 deadline_ns);	/* the local APIC's one-shot; 0: off */
 void flush_tlb_local(void);		/* everything, global pages too */
 void flush_tlb_page_local(u64 va);
 void flush_tlb_all_cpus(void);		/* returns when all have flushed */
+void flush_tlb_of(const struct domain *d);	/* on the CPUs that have translations by d's tables */
 extern u32 tlb_clock;			/* advances with every full flush */
 /* Flushes the CPUs that have not flushed since `stamp`. */
 void flush_tlb_since(u32 stamp);

@@ -111,7 +111,7 @@ fault:
 void flush_domain_tlb(struct domain *d)
 {
 	if (d->vcpu_count > 1 || d != current->domain)
-		flush_tlb_all_cpus();
+		flush_tlb_of(d);
 	else
 		flush_tlb_local();
 }
@@ -375,11 +375,11 @@ int others_in_mask(struct domain *d, u64 mask_at, bool *self, bool *others)
 	return 0;
 }
 
-/* Flushes va, or everything, here or on all CPUs. */
+/* Flushes va, or everything, here or on all CPUs that the domain has. */
 void flush_tlb_for(bool everything, u64 va, bool others)
 {
 	if (others)
-		flush_tlb_all_cpus();
+		flush_tlb_of(current->domain);
 	else if (everything)
 		flush_tlb_local();
 	else

@@ -333,10 +333,11 @@ void flush_tlb_since(u32 stamp)
 			tlb_flush(c);
 }
 
-void flush_tlb_all_cpus(void)
+void flush_tlb_of(const struct domain *d)
 {
 	for (int c = 0; c < CPUS; c++)
-		tlb_flush(c);
+		if (host_running[c]->domain == d)
+			tlb_flush(c);
 }
 
 /* --- in place of other parts ------------------------------------------------------------------------------------------- */
