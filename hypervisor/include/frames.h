@@ -85,7 +85,7 @@ static inline maddr_t virt_to_maddr(const void *p) { return (u64)p - DIRECTMAP_S
 void alloc_init_range(mfn_t start, mfn_t end);	/* RAM that is free; max_mfn is known */
 void *alloc_pages(int order);		/* the hypervisor's own, zeroed, directmap address; NULL: none left */
 void free_pages(void *p, int order);
-bool zero_free_memory(void);		/* a little of it, for who has nothing else to do; false: all is zero */
+bool zero_free_memory(void);		/* a little of it, for who has nothing else to do; false: nothing to do */
 u64 free_page_count(void);		/* frames that are free */
 u64 free_pages_of_width(u32 least, u32 most);	/* the same, of addresses of so many bits; most 0: any */
 static inline void *alloc_page(void) { return alloc_pages(0); }

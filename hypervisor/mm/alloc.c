@@ -10,7 +10,7 @@
  * if free_list[z][o] is not empty.
  *
  * Frames are zero when given away, and not given away before every CPU has forgotten what it knew of
- * their last use: a free frame has a type if a domain had it, and the time of that in its stamp. Idle CPUs do both
+ * their last use: a free frame has a type if a domain had it, and the time of that in its stamp. An idle CPU does both
  * beforehand, to a chunk at a time: a free frame whose owner is OWNER_ZEROED is zero and nobody can write to it.
  */
 #include <console.h>
@@ -27,7 +27,8 @@ static u32 free_list[ZONES][MAX_ORDER + 1];
 static u32 free_orders[ZONES];
 static struct spinlock alloc_lock;	/* the lists, free_frames, and the flags and links of free frames */
 static u64 free_frames[ZONES];
-static mfn_t zero_at, zero_left;	/* where idle CPUs go on, and how many frames they have yet to look at */
+static mfn_t zero_at, zero_left;	/* where an idle CPU goes on, and how many frames are yet to be looked at */
+static bool zeroing;		/* one of them does */
 
 static int zone_of(mfn_t mfn)
 {
@@ -191,7 +192,7 @@ bool zero_free_memory(void)
 {
 	bool done = false;
 
-	if (!READ_ONCE(zero_left))
+	if (!READ_ONCE(zero_left) || __atomic_exchange_n(&zeroing, true, __ATOMIC_ACQ_REL))
 		return false;
 	spin_lock(&alloc_lock);
 	for (int i = 0; i < 64 && zero_left && !done; i++) {
@@ -202,6 +203,7 @@ bool zero_free_memory(void)
 		zero_left -= min(zero_left, 1ul << CHUNK_ORDER);
 	}
 	spin_unlock(&alloc_lock);
+	__atomic_store_n(&zeroing, false, __ATOMIC_RELEASE);
 	return true;
 }
 
