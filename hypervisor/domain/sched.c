@@ -6,8 +6,9 @@
  *     run_queue -> vCPU -> vCPU -> ...      vtime ascending; a CPU takes the first that may run on it
  *
  * Virtual time advances with running, the faster the smaller the vCPU's share (sched_share.c). A sleeper returns no further back than
- * BONUS before those that run, so sleeping earns a short wait and no credit. A turn lasts SLICE_NS while others wait; one
- * that joins the queue with an earlier virtual time ends it sooner, but not before RATE_LIMIT_NS.
+ * BONUS before those that run, so sleeping earns a short wait and no credit. CPUs that serve different vCPUs, because of affinities, have
+ * each its own time (c->virtual), which says nothing elsewhere: so who enters the queue is put near the time of its CPUs. A turn lasts
+ * SLICE_NS while others wait; one that joins the queue with an earlier virtual time ends it sooner, but not before RATE_LIMIT_NS.
  *
  * Invariants, under sched_lock:
  *   1. A guest's vCPU runs (on v->cpu), or is queued, or may not run (may_run()): one of the three.
@@ -33,7 +34,6 @@
 
 struct spinlock sched_lock;
 struct vcpu *run_queue;
-static u64 virtual_now;		/* no one that runs or waits is much before it; never goes back */
 
 /* --- the queue ------------------------------------------------------------------------------------------- */
 
@@ -72,26 +72,74 @@ static struct vcpu *first_for(const struct cpu *c)
 
 static void charge(struct vcpu *v, u64 now)
 {
-	if ((s64)(now - v->charged_at) > 0) {
-		sched_charge(v, now - v->charged_at);
-		v->charged_at = now;
-	}
+	u64 ran = now - v->charged_at;
+
+	if ((s64)ran <= 0)
+		return;
+	v->charged_at = now;	/* first: when a cap is used up others of its domain stop, and all are charged */
+	sched_charge(v, ran);
 }
 
-static void virtual_time_advance(u64 now)
+static inline void time_advance(struct cpu *c, const struct vcpu *runs, const struct vcpu *first)
 {
-	u64 least = run_queue ? run_queue->vtime : ~0ull;
+	c->virtual = max(c->virtual, first ? min(first->vtime, runs->vtime) : runs->vtime);
+}
+
+/* Each CPU's time follows the least of those that run or wait there. Returns the latest of v's CPUs. */
+static inline u64 times_advance(const struct vcpu *v, u64 now)
+{
+	u64 latest = 0;
 
 	for (int i = 0; i < cpu_count; i++) {
-		struct vcpu *v = cpus[i]->running;
+		struct cpu *c = cpus[i];
 
-		if (v == cpus[i]->idle)
-			continue;
-		charge(v, now);
-		least = min(least, v->vtime);
+		if (c->running != c->idle) {
+			charge(c->running, now);
+			time_advance(c, c->running, first_for(c));
+		}
+		if (is_allowed(v, c))
+			latest = max(latest, c->virtual);
 	}
-	if (least != ~0ull)
-		virtual_now = max(virtual_now, least);
+	return latest;
+}
+
+/*
+ * v comes into the queue: no further behind its CPUs' time than that, nor ahead by much more than two turns of its own. It is the latest
+ * time that counts: there v's turn comes, whoever is behind elsewhere.
+ */
+static inline void place(struct vcpu *v, u64 behind, u64 now)
+{
+	u64 base = max(times_advance(v, now), behind);
+
+	v->vtime = max(v->vtime, base - behind);
+	if (unlikely(v->vtime > base + WORTH_A_SWITCH))
+		v->vtime = min(v->vtime, base + WORTH_A_SWITCH + 2 * sched_virtual(v, SLICE_NS));
+}
+
+/* v, which is in the queue, may run elsewhere from now on. */
+void sched_replace(struct vcpu *v)
+{
+	u64 now = now_ns();
+
+	times_advance(v, now);
+	if (!v->queued)		/* its cap was found used up just now */
+		return;
+	dequeue(v);
+	place(v, LARGEST_LAG, now);
+	enqueue(v);
+	sched_notify(v);
+}
+
+/*
+ * One less of d's vCPUs wants to run. What the others have run until now, they ran as one of so many: else a domain whose vCPUs all
+ * stop at the same time would pay for the last by itself, for half of all on average.
+ */
+static void one_less(struct domain *d, u64 now)
+{
+	for (int i = 0; d->active > 1 && i < cpu_count; i++)
+		if (cpus[i]->running->domain == d)
+			charge(cpus[i]->running, now);
+	d->active--;
 }
 
 /* --- telling CPUs --------------------------------------------------------------------------------------------- */
@@ -141,7 +189,7 @@ static void offer(const struct vcpu *v, u64 now)
 {
 	struct cpu *c;
 
-	virtual_time_advance(now);
+	times_advance(v, now);
 	c = cpu_for(v);
 	if (c && c->running != c->idle && c->running->vtime > v->vtime + SLICE_NS)
 		sched_request(c);
@@ -169,10 +217,9 @@ void sched_join(struct vcpu *v)
 	if (is_running(v) || v->queued || !may_run(v))
 		return;
 	now = now_ns();
-	virtual_time_advance(now);
+	place(v, BONUS, now);
 	if (unlikely(v->domain->throttled) && !may_run(v))	/* the cap was found used up just now */
 		return;
-	v->vtime = max(v->vtime, max(virtual_now, BONUS) - BONUS);
 	v->domain->active++;
 	enqueue(v);
 	runstate_change(v, RUN_RUNNABLE, now);
@@ -202,9 +249,11 @@ void sched_stop(struct vcpu *v)
 		return;
 	}
 	if (v->queued && !may_run(v)) {
+		u64 now = now_ns();
+
 		dequeue(v);
-		v->domain->active--;
-		runstate_change(v, waiting_state(v), now_ns());
+		one_less(v->domain, now);
+		runstate_change(v, waiting_state(v), now);
 	}
 	if (v->loaded_on && must_unload(v, v->loaded_on))
 		sched_request(v->loaded_on);
@@ -233,10 +282,18 @@ static struct vcpu *choose(struct cpu *c, struct vcpu *prev, bool stays, bool yi
 		prev->vtime = max(prev->vtime, max(first->vtime, LARGEST_LAG) - LARGEST_LAG);
 	if (stays && (!first || goes_on(prev, first, yields, now)))
 		return prev;
+	if (prev != c->idle) {
+		time_advance(c, prev, first);
+		if (may_run(prev))
+			place(prev, LARGEST_LAG, now);
+		if (first && unlikely(!first->queued))	/* its cap was found used up just now */
+			first = first_for(c);
+		if (!first && stays && may_run(prev))
+			return prev;
+	}
 	if (!first)
 		return c->idle;
 	dequeue(first);
-	virtual_now = max(virtual_now, first->vtime);
 	return first;
 }
 
@@ -331,7 +388,7 @@ static void put_prev(struct vcpu *prev, u64 now)
 		enqueue(prev);
 		runstate_change(prev, RUN_RUNNABLE, now);
 	} else {
-		prev->domain->active--;
+		one_less(prev->domain, now);
 		runstate_change(prev, waiting_state(prev), now);
 	}
 }

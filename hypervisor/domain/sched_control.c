@@ -163,7 +163,7 @@ static void confine(struct vcpu *v, u64 cpus)
 	if (v->loaded_on && !is_allowed(v, v->loaded_on))
 		sched_request(v->loaded_on);
 	else if (v->queued)
-		sched_notify(v);
+		sched_replace(v);
 }
 
 int vcpu_set_affinity(struct vcpu *v, u64 mask)

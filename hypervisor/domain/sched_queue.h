@@ -50,11 +50,18 @@ void sched_join(struct vcpu *v);
 void sched_stop(struct vcpu *v);
 /* Somebody who may has to look for v, which is in the queue. */
 void sched_notify(struct vcpu *v);
+void sched_replace(struct vcpu *v);	/* v, which is in the queue, may run elsewhere than before */
 void sched_request(struct cpu *c);	/* c chooses anew, soon */
 
 /* --- sched_share.c ---------------------------------------------------------------------------------------------------- */
 
-/* v, of its domain's active vCPUs, has run for so long. */
+/* The virtual time of so much running, for one of the domain's active vCPUs. */
+static inline u64 sched_virtual(const struct vcpu *v, u64 ns)
+{
+	return ns * SCHED_WEIGHT_DEFAULT * v->domain->active / v->domain->weight;
+}
+
+/* v has run for so long. */
 void sched_charge(struct vcpu *v, u64 ns);
 /* v is about to run on c: how long at most; 0: as long as it likes. */
 u64 sched_quota(struct vcpu *v, struct cpu *c);

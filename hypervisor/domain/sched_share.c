@@ -37,7 +37,7 @@ void sched_charge(struct vcpu *v, u64 ns)
 {
 	struct domain *d = v->domain;
 
-	v->vtime += ns * SCHED_WEIGHT_DEFAULT * d->active / d->weight;
+	v->vtime += sched_virtual(v, ns);
 	if (likely(!d->cap))
 		return;
 	d->budget -= ns;

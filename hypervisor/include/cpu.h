@@ -42,6 +42,7 @@ struct cpu {
 	struct timer *timers;	/* sorted by deadline */
 	u64 timer_programmed;	/* ns; what the local APIC timer is set to, 0: off */
 	struct timer *firing;	/* whose `fire` runs now; under timers_lock */
+	u64 virtual;		/* [s] virtual time (sched.c): that of the least who runs or waits here; never goes back */
 	u64 since;		/* system time when `running` was last chosen over another */
 	u64 idle_ns;		/* idle time before that */
 	u64 slice_end;		/* when to choose anew, or 0: when asked only */

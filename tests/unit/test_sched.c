@@ -31,7 +31,7 @@ static struct vcpu *host_current;
 
 #define MS 1000000ull
 #define STEP_NS 50000ull
-#define MAX_SIM_DOMAINS 4
+#define MAX_SIM_DOMAINS 5
 #define MAX_SIM_VCPUS 4
 
 struct cpu *cpus[MAX_CPUS];
@@ -130,7 +130,7 @@ static void start_machine(int n)
 	cpu_count = n;
 	domain_count = timer_count = 0;
 	run_queue = NULL;
-	virtual_now = longest_wait = 0;
+	longest_wait = 0;
 	now = 1;
 	for (int i = 0; i < n; i++) {
 		cpus[i] = &cpu[i];
@@ -396,6 +396,74 @@ static void running_alone_costs_nothing(void **state)
 	assert_about(ran[2][0], 2000 * MS, 3);
 }
 
+/* Two run alone, the one faster in virtual time; then others come. */
+static void a_lead_is_not_paid_for_long(void **state)
+{
+	start_machine(2);
+	add_domain(1, 256, 0);
+	add_domain(1, 1024, 0);
+	add_domain(1, 256, 0);
+	add_domain(1, 256, 0);
+	vcpu_online(&vcpus[0][0]);
+	vcpu_online(&vcpus[1][0]);
+	simulate(5000);
+	vcpu_online(&vcpus[2][0]);
+	vcpu_online(&vcpus[3][0]);
+	simulate(3000);
+	assert_true(longest_wait <= 300 * MS);
+	memset(ran, 0, sizeof(ran));
+	simulate(3000);
+	for (int i = 0; i < 4; i++)
+		assert_about(ran[i][0], (i == 1 ? 3000 : 1000) * MS, 3);
+}
+
+/* A CPU on which less has to be shared does not set the time by which those of another CPU wake or arrive. */
+static void cpus_apart_have_their_own_time(void **state)
+{
+	start_machine(2);
+	for (int i = 0; i < 5; i++) {
+		add_domain(1, 256, 0);
+		vcpu_set_affinity(&vcpus[i][0], i ? 2 : 1);
+	}
+	for (int i = 0; i < 4; i++)
+		vcpu_online(&vcpus[i][0]);
+	for (int i = 0; i < 500; i++) {
+		simulate(9);
+		vcpu_block(&vcpus[0][0]);
+		simulate(1);
+		host_current = &idle[0];
+		vcpu_wake(&vcpus[0][0]);
+	}
+	host_current = cpu[0].running;
+	vcpu_online(&vcpus[4][0]);
+	simulate(1000);
+	assert_true(longest_wait <= 100 * MS);
+	assert_about(ran[4][0], 250 * MS, 10);
+	host_current = cpu[0].running;
+	vcpu_set_affinity(&vcpus[0][0], 2);
+	simulate(1000);
+	assert_true(longest_wait <= 300 * MS);
+}
+
+/* Who ran as one of two pays as one of two, though the other is asleep by the time that it pays. */
+static void sleeping_together_earns_nothing(void **state)
+{
+	start_machine(2);
+	add_domain(2, 256, 0);
+	start_all();
+	simulate(1);
+	for (int i = 0; i < 2; i++) {
+		vcpus[0][i].vtime = 0;
+		vcpus[0][i].charged_at = now;
+	}
+	simulate(8);
+	for (int i = 0; i < 2; i++)
+		vcpu_block(&vcpus[0][i]);
+	simulate(1);
+	for (int i = 0; i < 2; i++)
+		assert_about(vcpus[0][i].vtime, 2 * 8 * MS, 2);
+}
+
 /* --- where ------------------------------------------------------------------------------------------------------------ */
 
 static void affinity(void **state)
@@ -608,6 +676,8 @@ int main(void)
 		cmocka_unit_test(shares_on_one_cpu), cmocka_unit_test(shares_on_two_cpus), cmocka_unit_test(shares_on_four_cpus),
 		cmocka_unit_test(number_of_vcpus_does_not_count), cmocka_unit_test(share_beyond_a_cpu), cmocka_unit_test(caps),
 		cmocka_unit_test(cap_lifted), cmocka_unit_test(sleep_earns_no_credit), cmocka_unit_test(running_alone_costs_nothing),
+		cmocka_unit_test(a_lead_is_not_paid_for_long),
+		cmocka_unit_test(cpus_apart_have_their_own_time), cmocka_unit_test(sleeping_together_earns_nothing),
 		cmocka_unit_test(affinity), cmocka_unit_test(pinned_for_a_while), cmocka_unit_test(blocked_stays_loaded_until_paused),
 		cmocka_unit_test(stops_where_it_holds_nothing), cmocka_unit_test(down_and_up_at_any_time), cmocka_unit_test(anything),
 	};
