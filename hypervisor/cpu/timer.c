@@ -142,8 +142,8 @@ void timers_expire(struct cpu *c)
 	c->timer_programmed = FIRING;
 	while ((t = c->timers) && t->deadline <= now) {
 		c->timers = t->next;
-		t->deadline = 0;
-		WRITE_ONCE(c->firing, t);
+		WRITE_ONCE(c->firing, t);	/* before it looks stopped: timer_kill() finds one or the other */
+		__atomic_store_n(&t->deadline, 0, __ATOMIC_RELEASE);
 		spin_unlock(&c->timers_lock);
 		t->fire(t);
 		spin_lock(&c->timers_lock);
