@@ -21,6 +21,7 @@
 #include <asm.h>
 #include <console.h>
 #include <entry.h>
+#include <evtchn.h>
 #include <frames.h>
 #include <pvclock.h>
 #include <trace.h>
@@ -362,7 +363,7 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 	c->running = next;
 	c->since = now;
 	if (next != c->idle) {
-		next->cpu = c;
+		__atomic_store_n(&next->cpu, c, __ATOMIC_SEQ_CST);	/* it is seen to run before it looks for events: vcpu_kick() */
 		next->charged_at = now;
 		if (next != had) {
 			load_vcpu(c, next);
@@ -406,6 +407,8 @@ static void reschedule(struct vcpu *prev, int stands)
 	prev->yielding = false;
 	if (prev != c->idle) {
 		prev->stands = stands;
+		if (prev->blocked && (evtchn_upcall_due(prev) || prev->work & WORK_NMI))
+			prev->blocked = false;
 		charge(prev, now);
 		stays = may_run(prev) && is_allowed(prev, c);
 	}

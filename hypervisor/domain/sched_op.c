@@ -3,7 +3,8 @@
  * sched_op: giving up the processor, waiting for events, stopping the domain.
  *
  * Waiting and waking must not miss each other. The waiter says that it waits (`blocked`, `poll_port`), then looks for what it
- * waits for; the waker makes that visible, then looks whether someone waits. Both have a full barrier between the two.
+ * waits for, for an upcall on its way to sleep (sched.c); the waker makes that visible, then looks whether someone waits. Both have a
+ * full barrier between the two.
  */
 #include <abi/sched.h>
 #include <cpu.h>
@@ -30,8 +31,6 @@ static long block(struct vcpu *v)
 		return 0;
 	v->poll_port = 0;
 	vcpu_block(v);
-	if (READ_ONCE(v->info->evtchn_upcall_pending))
-		vcpu_wake(v);
 	return 0;
 }
 
@@ -58,7 +57,7 @@ static void poll_sleep(struct vcpu *v, const struct sched_poll *poll, u32 port)
 	if (poll->nr_ports == 1 && port)
 		__atomic_compare_exchange_n(&v->poll_port, &any, port, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	vcpu_block(v);
-	if (!READ_ONCE(v->poll_port) || evtchn_upcall_due(v))
+	if (!READ_ONCE(v->poll_port))
 		vcpu_wake(v);
 	else if (poll->timeout)
 		timer_set(&v->poll, poll->timeout);

@@ -3,9 +3,9 @@
  * Two-level events against SCHEDOP_block and EVTCHNOP_unmask: two senders on other CPUs raise one port each, of the same word, while the
  * vCPU takes events, masks and unmasks, and blocks. It must never sleep for good with a port that is pending and not masked.
  *
- * As in evtchn.c (raise_2l, unmask), sched_op.c (block) and sched.c (vcpu_kick, vcpu_wake). The guest does what event_channel.md asks.
+ * As in evtchn.c (raise_2l, unmask), sched_op.c (block) and sched.c (vcpu_kick, vcpu_wake, reschedule). The guest does what event_channel.md asks.
  *
- * broken 1: block does not look for an upcall after it has said that it blocks
+ * broken 1: reschedule does not look for an upcall after it has said that it blocks
  * broken 2: vcpu_kick without a barrier before it looks whether the vCPU is blocked
  * broken 3: unmask does not look whether the port is pending
  * broken 4: the selector is set before the pending bit

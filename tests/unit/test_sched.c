@@ -41,6 +41,7 @@ bool zero_free_memory(void) { return false; }
 static struct cpu cpu[MAX_CPUS];
 static struct vcpu idle[MAX_CPUS];
 static struct domain domain[MAX_SIM_DOMAINS];
+static struct vcpu_info info[MAX_SIM_DOMAINS][MAX_SIM_VCPUS];
 static struct vcpu vcpus[MAX_SIM_DOMAINS][MAX_SIM_VCPUS];
 static int domain_count;
 
@@ -110,6 +111,7 @@ static struct domain *add_domain(int vcpu_count, u32 weight, u32 cap)
 		v->domain = d;
 		v->id = i;
 		v->kernel_mode = true;
+		v->info = &info[domain_count][i];
 		v->cpu = &cpu[i % cpu_count];
 		sched_init_vcpu(v);
 	}
@@ -541,6 +543,24 @@ static void blocked_stays_loaded_until_paused(void **state)
 	assert_true(is_running(v));
 }
 
+/* An event of its own, after it had said that it would block. */
+static void does_not_sleep_through_an_upcall(void **state)
+{
+	start_machine(1);
+	add_domain(1, 256, 0);
+	start_all();
+	simulate(1);
+	for (int mask = 0; mask < 2; mask++) {
+		host_current = &vcpus[0][0];
+		info[0][0].evtchn_upcall_pending = 1;
+		info[0][0].evtchn_upcall_mask = mask;
+		vcpu_block(host_current);
+		assert_false(batch_point());
+		assert_int_equal(is_running(&vcpus[0][0]), !mask);
+	}
+	info[0][0].evtchn_upcall_pending = 0;
+}
+
 /* At a point in the middle of work it is preempted but not stopped; in a batch it is, unless the domain is dying. */
 static void stops_where_it_holds_nothing(void **state)
 {
@@ -679,6 +699,7 @@ int main(void)
 		cmocka_unit_test(a_lead_is_not_paid_for_long),
 		cmocka_unit_test(cpus_apart_have_their_own_time), cmocka_unit_test(sleeping_together_earns_nothing),
 		cmocka_unit_test(affinity), cmocka_unit_test(pinned_for_a_while), cmocka_unit_test(blocked_stays_loaded_until_paused),
+		cmocka_unit_test(does_not_sleep_through_an_upcall),
 		cmocka_unit_test(stops_where_it_holds_nothing), cmocka_unit_test(down_and_up_at_any_time), cmocka_unit_test(anything),
 	};
 
