@@ -17,7 +17,7 @@ enum {	/* offsets / 16 */
 	APIC_LVT_ERROR = 0x37, APIC_TIMER_COUNT = 0x38, APIC_TIMER_LEFT = 0x39, APIC_TIMER_DIVIDE = 0x3e,
 };
 enum { SVR_ENABLE = 1 << 8, LVT_MASKED = 1 << 16, LVT_NMI = 4 << 8, DIVIDE_BY_1 = 11 };
-enum { ICR_INIT = 5 << 8, ICR_STARTUP = 6 << 8, ICR_BUSY = 1 << 12, ICR_ASSERT = 1 << 14, ICR_SELF = 1 << 18, ICR_OTHERS = 3 << 18 };
+enum { ICR_NMI = 4 << 8, ICR_INIT = 5 << 8, ICR_STARTUP = 6 << 8, ICR_BUSY = 1 << 12, ICR_ASSERT = 1 << 14, ICR_SELF = 1 << 18, ICR_OTHERS = 3 << 18 };
 enum { APIC_BASE_X2APIC = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
 #define MSR_X2APIC 0x800
 
@@ -85,6 +85,12 @@ void apic_send_self(int vector)
 
 void apic_send_init(u32 id) { send(id, ICR_ASSERT | ICR_INIT); }
 void apic_send_startup(u32 id, int page) { send(id, ICR_ASSERT | ICR_STARTUP | page); }
+
+void apic_send_nmi_to_others(void)
+{
+	if (ready && cpu_count > 1)
+		send(0, ICR_OTHERS | ICR_ASSERT | ICR_NMI);
+}
 
 void apic_stop_others(void)
 {

@@ -220,9 +220,10 @@ void interrupt_in_hypervisor(int vector)
 	handle_irq(current, vector);
 }
 
-/* On a stack of its own, whatever ran: nothing can be done here but to ask for an interrupt. */
+/* On a stack of its own, whatever ran: nothing can be done here but to stop for another CPU's panic, or to ask for an interrupt. */
 void trap_nmi(struct cpu_user_regs *regs)
 {
+	panic_stops_here();
 	apic_send_self(VECTOR_NMI_CAME);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The end, when the hypervisor itself is wrong: the reason on a line "Paravane panic: ...",
  * registers, backtrace; then the machine restarts (QEMU with -no-reboot ends), or halts.
- * It trusts nothing: it breaks the console's lock, and a panic in a panic halts.
+ * It trusts nothing: it stops the other CPUs by an NMI, breaks the console's lock, and a panic in a panic halts.
  */
 #include <abi/arch-x86_64.h>
 #include <asm.h>
@@ -53,14 +53,28 @@ void print_registers(const struct cpu_user_regs *r)
 	log_error("r13 %016lx  r14 %016lx  r15 %016lx", r->r13, r->r14, r->r15);
 }
 
+static bool panicking;
+
+static void __attribute__((noreturn)) stop(void)
+{
+	irq_disable();
+	for (;;)
+		asm volatile("hlt");
+}
+
+void panic_stops_here(void)
+{
+	if (READ_ONCE(panicking))
+		stop();
+}
+
+/* The others go no further, in a guest or anywhere, and hold whatever locks they hold. */
 static void panic_begin(void)
 {
-	static bool panicking;
-
 	irq_disable();
 	if (__atomic_exchange_n(&panicking, true, __ATOMIC_ACQ_REL))
-		for (;;)
-			asm volatile("hlt");
+		stop();
+	apic_send_nmi_to_others();
 	console_break_lock();
 }
 

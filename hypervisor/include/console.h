@@ -36,6 +36,7 @@ void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2
 /* The same for an exception in the hypervisor: its registers are those given. */
 struct cpu_user_regs;
 void panic_trap(struct cpu_user_regs *regs, int vector) __attribute__((noreturn));
+void panic_stops_here(void);	/* does not return if another CPU panics */
 #define assert(c) do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
 
 /* The function that holds a text address, and how far into it; NULL: none known. */

@@ -26,7 +26,8 @@ void apic_send_ipi(u32 apic_id, int vector);
 void apic_send_self(int vector);	/* from an NMI too */
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, int page);
-void apic_stop_others(void);	/* NMI-free stop: INIT to all others; for panic and reset */
+void apic_send_nmi_to_others(void);	/* for a panic: they stop (trap_nmi()) */
+void apic_stop_others(void);	/* INIT to all others, for the machine's end */
 void apic_timer_start(u32 ticks);	/* one-shot; 0: stop */
 u32 apic_timer_left(void);
 
