@@ -62,6 +62,8 @@ void entry_hypercall(void) { }
 void (*hypercall_entry)(void) = entry_hypercall;
 void entry_user_syscall(void) { }
 void timer_kill(struct timer *t) { t->deadline = 0; }
+u32 trace_mask;
+void trace_switch(const struct vcpu *next) { }
 
 void switch_stacks(u64 *save_rsp_here, u64 new_rsp)
 {
