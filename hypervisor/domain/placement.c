@@ -41,7 +41,8 @@ static bool place_tables(struct placement *p, u64 next)
 		end = (end + MAPPING_ALIGN - 1) & ~(MAPPING_ALIGN - 1);
 		/* Before tables are counted: beyond the last address it begins again at 0. */
 		if (end <= base || (end - 1) >> 47 != base >> 47)
-			return place_fail(p, "the first mapping does not fit above the kernel; it would end at", end);
+			return place_fail(p, "there are fewer addresses above VIRT_BASE than the first mapping takes; the KiB needed are",
+					  (end - base) / 1024);
 		if (1 + lower_tables_for(base, end) <= pages)
 			break;
 		pages = 1 + lower_tables_for(base, end);
