@@ -17,6 +17,7 @@
 #include <abi/vcpu.h>
 
 #include "boot.h"
+#include "gnttab.h"
 #include "hypercall.h"
 #include "lib.h"
 #include "mm.h"
@@ -29,6 +30,7 @@
 #define TOY_VAS 16
 #define SLOTS 4				/* calls of a multicall */
 #define SLOT_WORDS 64
+#define REPORT_EVERY 5000
 
 struct fuzz {
 	u64 random, calls, accepted, privileged;
@@ -67,6 +69,12 @@ static u64 any_word(struct fuzz *f)
 static u64 small(struct fuzz *f, u64 n)
 {
 	return below(f, 24) ? below(f, n) : any_word(f);
+}
+
+/* Ours begin at the table's end. */
+static u32 any_ref(struct fuzz *f)
+{
+	return below(f, 2) ? 511 - below(f, 32) : small(f, 24);
 }
 
 static u16 any_domid(struct fuzz *f)
@@ -168,7 +176,7 @@ static void map_grant(struct fuzz *f, u64 *slot)
 {
 	*(struct gnttab_map_grant_ref *)slot = (struct gnttab_map_grant_ref){
 		.host_addr = any_va(f) & (below(f, 4) ? PAGE_MASK : ~0ul), .flags = below(f, 8) ? GNTMAP_host_map : small(f, 32),
-		.ref = small(f, 24), .dom = any_domid(f) };
+		.ref = any_ref(f), .dom = any_domid(f) };
 }
 
 static void copy_grant(struct fuzz *f, u64 *slot)
@@ -177,8 +185,8 @@ static void copy_grant(struct fuzz *f, u64 *slot)
 
 	*op = (struct gnttab_copy){ .flags = small(f, 4), .len = small(f, PAGE_SIZE), .source.domid = any_domid(f), .dest.domid = any_domid(f),
 		.source.offset = below(f, 3) ? 0 : small(f, PAGE_SIZE), .dest.offset = below(f, 3) ? 0 : small(f, PAGE_SIZE) };
-	op->source.u.gmfn = op->flags & GNTCOPY_source_gref ? small(f, 24) : any_mfn(f);
-	op->dest.u.gmfn = op->flags & GNTCOPY_dest_gref ? small(f, 24) : any_mfn(f);
+	op->source.u.gmfn = op->flags & GNTCOPY_source_gref ? any_ref(f) : any_mfn(f);
+	op->dest.u.gmfn = op->flags & GNTCOPY_dest_gref ? any_ref(f) : any_mfn(f);
 }
 
 static void grant_op(struct fuzz *f, struct call *c, u64 *slot)
@@ -191,7 +199,7 @@ static void grant_op(struct fuzz *f, struct call *c, u64 *slot)
 	else if (cmd == GNTTABOP_copy)
 		copy_grant(f, slot);
 	else if (cmd == GNTTABOP_transfer)
-		*(struct gnttab_transfer *)slot = (struct gnttab_transfer){ .mfn = any_mfn(f), .domid = any_domid(f), .ref = small(f, 24) };
+		*(struct gnttab_transfer *)slot = (struct gnttab_transfer){ .mfn = any_mfn(f), .domid = any_domid(f), .ref = any_ref(f) };
 	else if (cmd == GNTTABOP_setup_table)
 		*(struct gnttab_setup_table *)slot = (struct gnttab_setup_table){ .dom = any_domid(f), .nr_frames = small(f, 80),
 			.frame_list = pointer(f, slot + 8) };
@@ -342,11 +350,22 @@ static void several(struct fuzz *f)
 	f->calls += n;
 }
 
+static void report(const struct fuzz *f)
+{
+	printf("fuzz: %lu calls, %lu accepted, %lu privileged\n", f->calls, f->accepted, f->privileged);
+}
+
 static void play(struct fuzz *f, u64 end)
 {
+	u64 next_report = REPORT_EVERY;
+
 	while (now() < end) {
 		struct call c;
 
+		if (f->calls >= next_report) {
+			report(f);
+			next_report += REPORT_EVERY;
+		}
 		if (!below(f, 16)) {
 			several(f);
 			continue;
@@ -372,6 +391,8 @@ static bool prepare(struct fuzz *f, u64 seed)
 	}
 	xs_read_u64(XS_NO_TX, "domid", &domid);
 	f->domid = domid;
+	for (unsigned int i = 0; i < TOYS; i++)
+		gnttab_grant(i & 1 ? f->domid : below(f, 32), f->toys[i], i & 2);
 	return f->slots && f->window;
 }
 
@@ -391,7 +412,7 @@ static int cmd_fuzz(int argc, char **argv)
 	printf("fuzz: seed %lu\n", seed);
 	play(&f, now() + ms * NSEC_PER_MSEC);
 	timer_reprogram();
-	printf("fuzz: %lu calls, %lu accepted, %lu privileged\n", f.calls, f.accepted, f.privileged);
+	report(&f);
 	return f.privileged != 0;
 }
 COMMAND(fuzz, cmd_fuzz, "SEED [MILLISECONDS]: random hypercalls at full speed");
