@@ -77,11 +77,17 @@ static u32 any_ref(struct fuzz *f)
 	return below(f, 2) ? 511 - below(f, 32) : small(f, 24);
 }
 
+/* Those created shortly before and after us. */
+static u16 neighbour(struct fuzz *f)
+{
+	return f->domid + below(f, 16) - 8;
+}
+
 static u16 any_domid(struct fuzz *f)
 {
 	switch (below(f, 8)) {
 	case 0:
-		return below(f, 32);
+		return neighbour(f);
 	case 1:
 		return DOMID_SELF + below(f, 16);
 	case 2:
@@ -392,7 +398,7 @@ static bool prepare(struct fuzz *f, u64 seed)
 	xs_read_u64(XS_NO_TX, "domid", &domid);
 	f->domid = domid;
 	for (unsigned int i = 0; i < TOYS; i++)
-		gnttab_grant(i & 1 ? f->domid : below(f, 32), f->toys[i], i & 2);
+		gnttab_grant(i & 1 ? f->domid : neighbour(f), f->toys[i], i & 2);
 	return f->slots && f->window;
 }
 
