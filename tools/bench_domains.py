@@ -8,6 +8,7 @@ import re
 import subprocess
 
 SECTION = "Domains and I/O"
+OF_MANY = "create_tiny_growth"  # which a few domains do not show
 TIMEOUT = 400
 GUEST = 'name = "{name}"\nkernel = "pvkernel"\nmemory = 8\nextra = \'{extra}\'\n'
 ELF_MEMORY = (80, 128, 256)  # MiB; Debian's cloud kernel does not start in 64
