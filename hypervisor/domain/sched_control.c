@@ -9,6 +9,8 @@ void sched_thaw(void) { spin_unlock(&sched_lock); }
 
 /* --- waiting until a vCPU is gone --------------------------------------------------------------------------------- */
 
+#define MOMENT 500	/* looks */
+
 static bool has_left(const struct vcpu *v)
 {
 	bool out;
@@ -19,10 +21,14 @@ static bool has_left(const struct vcpu *v)
 	return out;
 }
 
+/* One that runs was sent an interrupt and leaves in a moment: who let others run meanwhile would be back a turn later. */
 static void wait_until_out(const struct vcpu *v)
 {
-	while (!has_left(v)) {
-		vcpu_yield(current);
+	for (int i = 0; !has_left(v); i++) {
+		if (i < MOMENT && READ_ONCE(v->cpu->running) == v)
+			pause();
+		else
+			vcpu_yield(current);
 		preempt_point();
 	}
 }
