@@ -81,6 +81,8 @@ static void recount(struct cpu *c)
 	stop_others(c);
 	check_queue();
 	check_frames();
+	check_memory();
+	check_grants();
 	done++;
 	if (!(done & (done - 1)))
 		log_info("check: %u recounts", done);

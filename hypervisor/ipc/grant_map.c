@@ -325,13 +325,12 @@ void grant_end_mappings(struct domain *d)
 {
 	struct grant_table *t = d->grants;
 
-	for (u32 i = 0; i < t->mappings; i++) {
-		mapping_drop(mapping_of(t, i));
-		if (i % MAPPINGS_PER_PAGE == MAPPINGS_PER_PAGE - 1) {
-			free_page(t->tracked[i / MAPPINGS_PER_PAGE]);
-			preempt_point();
-		}
-	}
-	t->mappings = 0;
 	t->free_mapping = NO_HANDLE;
+	while (t->mappings) {
+		t->mappings -= MAPPINGS_PER_PAGE;
+		for (u32 i = 0; i < MAPPINGS_PER_PAGE; i++)
+			mapping_drop(mapping_of(t, t->mappings + i));
+		free_page(t->tracked[t->mappings / MAPPINGS_PER_PAGE]);
+		preempt_point();
+	}
 }
