@@ -16,7 +16,7 @@ static void check_block(mfn_t mfn, u64 n)
 	for (; n--; mfn++) {
 		const struct frame *f = mfn_to_frame(mfn);
 
-		if ((f->count && f->owner != OWNER_XEN) || f->type & (TYPE_COUNT | TYPE_PINNED) || m2p_table[mfn] != INVALID_PFN)
+		if ((f->count && f->owner != OWNER_XEN && f->owner != OWNER_ZEROED) || f->type & (TYPE_COUNT | TYPE_PINNED) || m2p_table[mfn] != INVALID_PFN)
 			panic("check: frame %lx is free and in use: %lx, type word %x, pfn %lx", mfn, f->count_owner, f->type,
 			      m2p_table[mfn]);
 	}

@@ -145,14 +145,14 @@ static void forget_translations(mfn_t mfn, int order)
 		flush_tlb_since(newest);
 }
 
-/* Of frames that are nobody's. */
+/* Of frames that were just taken: from now on there are no references to it, under no name. */
 static void zero_frame(mfn_t mfn)
 {
 	struct frame *f = mfn_to_frame(mfn);
 
 	if (f->owner != OWNER_ZEROED)
 		memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-	f->owner = OWNER_NONE;
+	f->count_owner = 0;
 }
 
 /* --- zeroing beforehand ------------------------------------------------------------------------------------ */
@@ -182,7 +182,8 @@ static bool zero_chunk(mfn_t mfn)
 		return false;
 	forget_translations(mfn, CHUNK_ORDER);
 	for (m = mfn; m < end; m++) {
-		zero_frame(m);
+		if (mfn_to_frame(m)->owner != OWNER_ZEROED)
+			memset(mfn_to_virt(m), 0, PAGE_SIZE);
 		mfn_to_frame(m)->owner = OWNER_ZEROED;
 	}
 	return true;

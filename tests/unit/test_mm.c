@@ -522,6 +522,7 @@ static void test_taken(void **state)
 {
 	struct mmuext_op clear = { .cmd = MMUEXT_CLEAR_PAGE };
 	struct space s;
+	void *pages;
 	mfn_t page;
 
 	machine_reset();
@@ -543,6 +544,10 @@ static void test_taken(void **state)
 	page = new_frame(1);
 	assert_true(take_domain_frame(&host_domain[1], page));
 	free_taken_frame(page);
+	pages = alloc_pages(3);			/* the hypervisor's own are not, either */
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(op_mmu_update(s.l1 * 4096 + 3 * 8, (virt_to_mfn(pages) + i) << 12 | 3, DOMID_IO), -EBUSY);
+	free_pages(pages, 3);
 	check_all();
 	teardown();
 }
