@@ -30,6 +30,7 @@ BUILD_ASSERT(sizeof(struct xen_domctl) == 144);
 
 static u32 control_holder;	/* slot + 1 of the vCPU that is at work; others wait */
 
+/* One who waits can be stopped: the holder may be pausing its domain. */
 void control_lock(void)
 {
 	u32 nobody = 0;
@@ -38,7 +39,7 @@ void control_lock(void)
 					    __ATOMIC_RELAXED)) {
 		nobody = 0;
 		vcpu_yield(current);
-		preempt_point();
+		batch_point();
 	}
 }
 
