@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The arena: kernel addresses handed out by the page. Areas are kept in order of address; each has an
- * unmapped page before and after it, so that running off an end faults. First fit.
+ * unmapped page before and after it, so that running off an end faults. Next fit: a search begins behind the area made last. An
+ * area is found again by a table hashed by its address, so none of this grows with their number.
  */
 #include <abi/xen.h>
 
@@ -9,60 +10,95 @@
 #include "mm.h"
 #include "ops.h"
 
+#define BUCKETS 256
+
 struct area {
 	struct list node;
+	struct area *next;	/* in its bucket */
 	u64 va, pages;
 };
 
 static struct list areas = LIST_INIT(areas);
+static struct list *last = &areas;	/* the area made last, or the head */
+static struct area *buckets[BUCKETS];
 static u64 used_pages;
 
-/* A new area in the first gap that holds it and a guard page on either side. */
+static struct area **bucket_of(u64 va)
+{
+	return &buckets[(va >> PAGE_SHIFT) % BUCKETS];
+}
+
+/* Where what follows an area, or the arena, may begin: behind a guard page. */
+static u64 end_of(const struct list *node)
+{
+	const struct area *a = list_entry(node, struct area, node);
+
+	return node == &areas ? ARENA_BASE + PAGE_SIZE : a->va + ((a->pages + 1) << PAGE_SHIFT);
+}
+
+/* The first area or head from `node` on behind which there is such a gap; NULL: none before the arena's end. */
+static struct list *gap_from(struct list *node, u64 need)
+{
+	for (;; node = node->next) {
+		const struct list *next = node->next;
+		u64 limit = next == &areas ? ARENA_END : list_entry(next, struct area, node)->va;
+
+		if (end_of(node) + need <= limit)
+			return node;
+		if (next == &areas)
+			return NULL;
+	}
+}
+
 static struct area *area_new(u64 pages)
 {
 	struct area *area = kmalloc(sizeof(*area));
-	struct list *at = &areas;
-	u64 va = ARENA_BASE + PAGE_SIZE;
 	u64 need = (pages + 1) << PAGE_SHIFT;
+	struct list *before;
 
 	if (!area)
 		return NULL;
-	list_for_each(node, &areas) {
-		struct area *a = list_entry(node, struct area, node);
-
-		if (va + need <= a->va) {
-			at = node;
-			break;
-		}
-		va = a->va + ((a->pages + 1) << PAGE_SHIFT);
-	}
-	if (va + need > ARENA_END) {
+	before = gap_from(last, need);
+	if (!before)
+		before = gap_from(&areas, need);
+	if (!before) {
 		kfree(area);
 		return NULL;
 	}
-	area->va = va;
+	area->va = end_of(before);
 	area->pages = pages;
-	list_insert_before(at, &area->node);
+	list_insert_before(before->next, &area->node);
+	area->next = *bucket_of(area->va);
+	*bucket_of(area->va) = area;
+	last = &area->node;
 	used_pages += pages;
 	return area;
 }
 
 static void area_delete(struct area *area)
 {
+	struct area **at = bucket_of(area->va);
+
+	while (*at != area)
+		at = &(*at)->next;
+	*at = area->next;
+	if (last == &area->node)
+		last = area->node.prev;
 	used_pages -= area->pages;
 	list_remove(&area->node);
 	kfree(area);
 }
 
+/* The area that starts at va, or in whose first page it lies. */
 static struct area *area_find(u64 va)
 {
-	list_for_each(node, &areas) {
-		struct area *a = list_entry(node, struct area, node);
+	struct area *a = *bucket_of(va);
 
-		if (va >= a->va && va < a->va + (a->pages << PAGE_SHIFT))
-			return a;
-	}
-	panic("%lx is not in the arena", va);
+	while (a && a->va != (va & PAGE_MASK))
+		a = a->next;
+	if (!a)
+		panic("%lx is not the start of an area of the arena", va);
+	return a;
 }
 
 static void *map_area(const u64 *ptes, u64 count, u16 owner)
