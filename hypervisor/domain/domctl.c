@@ -483,39 +483,50 @@ static long without_domain(struct xen_domctl *op, u64 at)
 	return rc ? rc : answer(op, at);
 }
 
-static long with_domain(struct domain *d, struct xen_domctl *op, u64 at)
+/* The domain is looked for again under the lock: who waits for that may be stopped for good, and then must hold nothing. */
+static long with_domain(struct xen_domctl *op, u64 at)
 {
 	const struct operation *o = op->cmd < ARRAY_SIZE(operations) ? &operations[op->cmd] : NULL;
-	int rc;
+	struct domain *d;
+	int rc = -ESRCH;
 
-	if (op->cmd == XEN_DOMCTL_destroydomain)
-		return domain_destroy(d);
 	if (!o || !o->act)
 		return -ENOSYS;
 	control_lock();
-	rc = o->act(d, op);
+	d = domain_get(op->domain);
+	if (d) {
+		rc = o->act(d, op);
+		domain_put(d);
+	}
 	control_unlock();
 	return !rc && o->answers ? answer(op, at) : rc;
+}
+
+static long destroydomain(domid_t id)
+{
+	struct domain *d = domain_get(id);
+	long rc = d ? domain_destroy(d) : -ESRCH;
+
+	if (d)
+		domain_put(d);
+	return rc;
 }
 
 long do_domctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 {
 	struct xen_domctl op;
 	struct domain *d;
-	bool alone;
-	long rc;
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -EFAULT;
 	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
 		return -EACCES;
-	alone = op.cmd == XEN_DOMCTL_createdomain || op.cmd == XEN_DOMCTL_getdomaininfo;
-	if (alone)
+	if (op.cmd == XEN_DOMCTL_createdomain || op.cmd == XEN_DOMCTL_getdomaininfo)
 		return v->domain->privileged || v->domain->control ? without_domain(&op, arg) : -EPERM;
-	d = domain_get(op.domain);
+	d = domain_find(op.domain);
 	if (!d)
 		return -ESRCH;
-	rc = may_manage(v->domain, d) ? with_domain(d, &op, arg) : -EPERM;
-	domain_put(d);
-	return rc;
+	if (!may_manage(v->domain, d))
+		return -EPERM;
+	return op.cmd == XEN_DOMCTL_destroydomain ? destroydomain(op.domain) : with_domain(&op, arg);
 }
