@@ -325,16 +325,15 @@ int bring_down(struct managed *d)
 	domctl(XEN_DOMCTL_pausedomain, d->domid, &op);
 	if (d->console)
 		consback_stop(d->domid);
+	if (d->in_tree)
+		tree_remove(d);
 	if (d->introduced)
 		xenstored_release(d->domid);
-	d->console = d->introduced = false;
+	d->console = d->introduced = d->in_tree = false;
 	close_port(&d->console_port);
 	close_port(&d->store_port);
 	unmap_page(&d->console_page);
 	unmap_page(&d->store_page);
-	if (d->in_tree)
-		tree_remove(d);
-	d->in_tree = false;
 	err = destroy_domain(d->domid);
 	if (!err)
 		d->domid = DOMID_NONE;

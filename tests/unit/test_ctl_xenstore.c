@@ -39,6 +39,7 @@ static int teardown(void **state)
 	while (!list_empty(&root->children))
 		node_remove(list_entry(root->children.next, struct node, siblings));
 	assert_int_equal(account_of(5)->nodes + account_of(5)->bytes + account_of(6)->nodes + account_of(6)->bytes, 0);
+	assert_int_equal(account_of(5)->named + account_of(6)->named, 0);
 	assert_int_equal(account_of(0)->nodes, 3);
 	assert_true(nodes_consistent());
 	return 0;

@@ -219,10 +219,22 @@ static void check_commit_events(const struct open_tx *t)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+static u32 model_named(const struct model *m, int domid)
+{
+	u32 count = 0;
+
+	for (int i = 0; i < m->count; i++)
+		for (u32 e = 0; e < m->node[i].perms.count; e++)
+			count += m->node[i].perms.entry[e].domid == domid;
+	return count;
+}
+
 static void check_accounts(void)
 {
-	for (int d = 1; d < DOMAINS; d++)
+	for (int d = 1; d < DOMAINS; d++) {
 		assert_int_equal(account_of(d)->nodes, model_owned(&model, d));
+		assert_int_equal(account_of(d)->named, model_named(&model, d));
+	}
 	assert_int_equal(account_of(0)->nodes, model_owned(&model, 0) + 2);
 }
 

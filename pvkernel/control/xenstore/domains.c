@@ -18,16 +18,16 @@ void client_reset(struct client *c)
 
 static void forget_permissions(struct node *n, u16 domid)
 {
-	u32 count = n->perms.count;
+	struct xs_perms perms = n->perms;
 
-	perms_forget(&n->perms, domid);
-	if (n->perms.count != count)
-		n->generation = node_generation();
+	perms_forget(&perms, domid);
+	if (perms.count != n->perms.count)
+		node_set_perms(n, &perms);
 }
 
 /*
  * Nodes of the domain go with all below them, and no permission names it any more: a domain that gets the same
- * id later finds nothing. A root cannot go; it becomes domain 0's.
+ * id later finds nothing. A root cannot go; it becomes domain 0's. One that nothing names any more needs no look at all nodes.
  */
 static void forget_in(struct node *top, u16 domid)
 {
@@ -50,7 +50,9 @@ static void forget_in(struct node *top, u16 domid)
 
 void store_forget_domain(u16 domid)
 {
-	if (!domid)
+	const struct account *a = account_of(domid);
+
+	if (!domid || !a || !a->named)
 		return;
 	forget_in(node_root("/"), domid);
 	forget_in(node_root(SPECIAL_INTRODUCE), domid);

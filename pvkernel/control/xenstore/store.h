@@ -54,7 +54,8 @@ bool parse_decimal(const char *s, u64 max, u64 *val);	/* digits only, to the end
 /* --- account.c: what each domain uses --- */
 
 struct account {
-	u32 nodes, bytes;
+	u32 nodes, bytes;	/* owned */
+	u32 named;		/* entries of permissions, as owner or not */
 };
 
 struct account *account_of(u16 domid);	/* NULL: no memory, and never used before */

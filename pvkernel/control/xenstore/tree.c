@@ -122,6 +122,8 @@ static void charge(const struct node *n, int sign)
 
 	a->nodes += sign;
 	a->bytes += sign * (int)node_bytes(n);
+	for (u32 i = 0; i < n->perms.count; i++)
+		account_of(n->perms.entry[i].domid)->named += sign;
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
