@@ -461,13 +461,28 @@ static int64_t now(clockid_t clock)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+/* A clock's reading, and the monotonic clock's on both sides of it: what comes between may take long. */
+struct reading {
+	int64_t before, value, after;
+};
+
+static struct reading read_clock(clockid_t clock)
+{
+	struct reading r = { .before = now(CLOCK_MONOTONIC) };
+
+	r.value = now(clock);
+	r.after = now(CLOCK_MONOTONIC);
+	return r;
+}
+
 static const char *check_clocks(void)
 {
 	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME };
-	int64_t start[3], first = now(CLOCK_MONOTONIC), last = first, passed;
+	int64_t first = now(CLOCK_MONOTONIC), last = first;
+	struct reading start[3];
 
 	for (int i = 0; i < 3; i++)
-		start[i] = now(clocks[i]);
+		start[i] = read_clock(clocks[i]);
 	while (last - first < 300000000) {
 		int64_t next = now(CLOCK_MONOTONIC);
 
@@ -475,11 +490,11 @@ static const char *check_clocks(void)
 			return "the monotonic clock goes back";
 		last = next;
 	}
-	/* Read in reverse: each interval then holds the one before it, the monotonic one last. */
 	for (int i = 0; i < 3; i++) {
-		passed = now(clocks[i]) - start[i];
-		last = now(CLOCK_MONOTONIC);
-		if (passed < (last - first) * 9 / 10 - 50000000 || passed > (last - first) * 11 / 10 + 50000000)
+		struct reading end = read_clock(clocks[i]);
+		int64_t passed = end.value - start[i].value;
+
+		if (passed < (end.before - start[i].after) * 9 / 10 || passed > (end.after - start[i].before) * 11 / 10)
 			return "two clocks disagree";
 	}
 	return NULL;
