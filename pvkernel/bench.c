@@ -13,6 +13,7 @@
 
 #include "bench.h"
 #include "boot.h"
+#include "exits.h"
 #include "hypercall.h"
 #include "insn.h"
 #include "lib.h"
@@ -135,15 +136,6 @@ static u64 least(bench_loop_t loop, u64 n, const u64 *arg)
 	return best;
 }
 
-#define __HYPERVISOR_paravane_op 56
-#define COUNTERS 16
-
-static bool read_counters(u64 *count)
-{
-	memset(count, 0, COUNTERS * sizeof(*count));
-	return !boot.native && hypercall2(__HYPERVISOR_paravane_op, 0, (u64)count) >= 0;
-}
-
 /* In hundredths, rounded. */
 static void print_fixed(const char *name, u64 sum, u64 n)
 {
@@ -157,13 +149,13 @@ static void print_counts(const struct bench *b, u64 n, const u64 *arg)
 	static const struct {
 		const char *name;
 		unsigned int index;
-	} shown[] = { { "cr3", 6 }, { "flush", 7 }, { "fault", 8 } };
-	u64 before[COUNTERS], after[COUNTERS];
+	} shown[] = { { "cr3", PARAVANE_COUNT_cr3_loads }, { "flush", PARAVANE_COUNT_tlb_flushes }, { "fault", PARAVANE_COUNT_page_faults } };
+	u64 before[PARAVANE_COUNTERS], after[PARAVANE_COUNTERS];
 
-	if (!read_counters(before))
+	if (!exits_read(before))
 		return;
 	b->loop(n, arg);
-	read_counters(after);
+	exits_read(after);
 	for (unsigned int i = 0; i < ARRAY_SIZE(shown); i++)
 		print_fixed(shown[i].name, after[shown[i].index] - before[shown[i].index], n * b->ops);
 }
