@@ -17,33 +17,10 @@
 #define PVK_SCHED_H
 #include "../../pvkernel/include/types.h"
 
-#define WAIT_QUEUE_INIT(q) { 0 }
 #define THREADS 4
 #define ROUNDS 2000
 
-struct wait_queue { int unused; };
-
-static pthread_mutex_t big_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
-static __thread bool disabled;
-
-static bool irq_save(void)
-{
-	bool was = !disabled;
-
-	if (was)
-		pthread_mutex_lock(&big_lock);
-	disabled = true;
-	return was;
-}
-
-static void irq_restore(bool was)
-{
-	if (!was)
-		return;
-	disabled = false;
-	pthread_mutex_unlock(&big_lock);
-}
+#include "pvk_threads.h"
 
 static void wait_on(struct wait_queue *q) { pthread_cond_wait(&woken, &big_lock); }
 static void wake_up(struct wait_queue *q) { pthread_cond_broadcast(&woken); }

@@ -29,7 +29,6 @@
 
 #define NSEC_PER_SEC 1000000000ul
 #define NO_PAGE 0ul
-#define WAIT_QUEUE_INIT(q) { 0 }
 #define printf(...) ((void)0)
 
 /* For any thread; cmocka's own assertions are for the first. */
@@ -40,7 +39,8 @@
 	} \
 } while (0)
 
-struct wait_queue { int unused; };
+#include "pvk_threads.h"
+
 struct timer { void (*fn)(void *arg); };
 struct thread;
 
@@ -48,30 +48,9 @@ static struct { bool native, initial_domain; const struct { u64 store_mfn; u32 s
 	.start_info = (const void *)(const u64 []){ 1, 7 },
 };
 
-static pthread_mutex_t big_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
-static __thread bool disabled;
 static pthread_t reader_thread;
 static _Alignas(4096) char page_memory[4096];
 static bool open_channel;		/* our end of the channel is connected */
-
-static bool irq_save(void)
-{
-	bool was = !disabled;
-
-	if (was)
-		pthread_mutex_lock(&big_lock);
-	disabled = true;
-	return was;
-}
-
-static void irq_restore(bool was)
-{
-	if (!was)
-		return;
-	disabled = false;
-	pthread_mutex_unlock(&big_lock);
-}
 
 /* Wakes by itself after a while, as the timer makes it do. */
 static void wait_on(struct wait_queue *q)
