@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frontend's half of connecting and disconnecting, written once. A driver registers its type; for each node
+ * device/TYPE/N that appears a struct frontend is made and its state machine run, by one thread for all devices.
+ */
+#ifndef XENBUS_FRONT_H
+#define XENBUS_FRONT_H
+
+#include <abi/xenbus.h>
+
+#include "../../pvkernel/include/list.h"
+#include "../../pvkernel/include/types.h"
+#include "../../pvkernel/include/xenstore.h"
+
+struct frontend;
+
+struct frontend_driver {
+	const char *type;	/* "vbd" */
+	/* The backend has published what it can: rings, channels, and their keys by front_write() in the transaction. A negative errno: no device. */
+	int (*publish)(struct frontend *f, u32 tx);
+	u32 published_state;	/* XenbusStateInitialised, or Connected where the protocol has it so */
+	/* The backend is Connected: its properties can be read, work may begin. Called again when it is after a restart of the backend. */
+	int (*connected)(struct frontend *f);
+	void (*changed)(struct frontend *f);	/* Connected was written once more: sizes may have changed; may be NULL */
+	/* The backend is Closing, gone or started anew: stop, and take back rings and grants. publish() may come again. */
+	void (*disconnected)(struct frontend *f);
+	void (*removed)(struct frontend *f);	/* the node is gone for good */
+};
+
+struct frontend {
+	struct list node;
+	const struct frontend_driver *driver;
+	char path[64];		/* device/vbd/51712, relative to our home */
+	char backend[128];	/* absolute */
+	u16 backend_id;
+	u32 state, backend_state;	/* as last written, as last seen */
+	void *data;		/* the driver's */
+};
+
+void frontend_register(const struct frontend_driver *driver);	/* before or after devices are there */
+void frontend_close(struct frontend *f, int err);	/* our side gives up: Closing, with an error node if err */
+
+/* Keys of our directory and of the backend's. Errors as xs_*; front_read_u64: the default when the key is absent or no number. */
+int front_write(struct frontend *f, u32 tx, const char *key, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+u64 front_read_u64(struct frontend *f, const char *key, u64 otherwise);
+int front_read(struct frontend *f, const char *key, char *buf, size_t size);
+
+/* A ring for the backend: zeroed pages, each granted writable; refs[] of 1 << order. NULL: no memory. */
+void *front_ring_create(struct frontend *f, u32 order, u32 *refs);
+void front_ring_destroy(void *pages, u32 order, const u32 *refs);	/* pages that the backend does not let go are kept aside */
+
+#endif
