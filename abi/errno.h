@@ -26,6 +26,7 @@
 #define EINVAL 22	/* an argument outside its documented values */
 #define ENFILE 23	/* table full */
 #define ENOSPC 28	/* no free port, slot or handle */
+#define EROFS 30	/* read-only */
 #define ERANGE 34	/* result or argument out of range */
 #define EDEADLK 35	/* would never end */
 #define ENAMETOOLONG 36	/* string too long */

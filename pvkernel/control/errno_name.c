@@ -27,6 +27,7 @@ const char *errno_name(long err)
 		[EINVAL] = "EINVAL",
 		[ENFILE] = "ENFILE",
 		[ENOSPC] = "ENOSPC",
+		[EROFS] = "EROFS",
 		[ERANGE] = "ERANGE",
 		[EDEADLK] = "EDEADLK",
 		[ENAMETOOLONG] = "ENAMETOOLONG",

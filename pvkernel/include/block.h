@@ -66,7 +66,7 @@ void block_unregister(struct block_device *d);	/* no more found by name; request
 struct block_device *block_get(const char *name);	/* NULL: none */
 struct block_device *block_hold(struct block_device *d);
 void block_put(struct block_device *d);
-struct block_device *block_next(struct block_device *d);	/* NULL: the first; for lists */
+struct block_device *block_next(struct block_device *d);	/* the one behind d, whose reference it takes; NULL: the first; for lists */
 
 /* Submits; a request that is wrong is done at once. Then block_kick(), once for as many as were submitted. For threads. */
 void block_submit(struct block_device *d, struct block_request *r);
@@ -74,6 +74,6 @@ void block_kick(struct block_device *d);
 
 /* The same, waiting for the end; buf is our memory, any alignment and length of whole sectors. */
 int block_io(struct block_device *d, enum block_op op, u64 sector, void *buf, size_t bytes);
-int block_flush(struct block_device *d);
+int block_flush(struct block_device *d);	/* 0 also for a device that keeps nothing back (can_flush is false) */
 
 #endif

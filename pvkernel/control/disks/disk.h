@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Disks by the words of a configuration, and what makes them. */
+#ifndef CTL_DISK_H
+#define CTL_DISK_H
+
+#include "../../include/block.h"
+
+/*
+ * Opens what a configuration's target names; the caller puts the reference. The device's own size, sectors and read-only state hold;
+ * `readonly` says that the caller will only read, which a device that is opened for writing elsewhere allows.
+ *
+ *	ram:SIZE		a new RAM disk of SIZE bytes (K, M, G follow), zeroed, that ends with the last reference
+ *	ram:NAME:SIZE		the RAM disk NAME, made when it does not exist, and kept
+ *	vda, /dev/vda, vda1	a device or a partition by its name
+ *	PARTLABEL=NAME		a GPT partition by its name
+ *	overlay:TARGET		a copy-on-write view of TARGET, private, kept in memory, lost at close
+ *	PATH			a file of domain 0's ramdisk, in place: what is written stays until domain 0 ends
+ *
+ * NULL: no such thing, and `error` says what was expected.
+ */
+struct block_device *disk_open(const char *target, bool readonly, char *error, size_t size);
+
+/* Each makes a device, registered by its name; NULL: no memory or the name is taken. References: the registry's and the caller's. */
+struct block_device *disk_ram(const char *name, u64 bytes);
+struct block_device *disk_file(const char *path);	/* of the ramdisk; the same device for the same file */
+struct block_device *disk_overlay(struct block_device *base);	/* holds the base */
+
+/* Finds the partitions of a device, and registers each as NAME1, NAME2, ... (NAMEp1 after a digit). */
+void partitions_scan(struct block_device *d);
+struct block_device *partition_by_label(const char *label);	/* referenced; NULL: none, or several */
+
+#endif
