@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Internet checksum (RFC 1071): the one's complement sum of 16-bit words. It may be taken 64 bits at a time, for carries out of
+ * the top come in again at the bottom, and in the processor's byte order, for then the result has it, too. An odd number of bytes in
+ * front of a piece exchanges the two halves of its words: the sum is rotated by 8 bits.
+ */
+#include "lib.h"
+#include "net.h"
+
+/* 64 bytes in eleven instructions; the carry stays where it is from one block to the next, for neither lea nor dec touches it. */
+static u64 add_blocks(u64 sum, const void *data, size_t blocks)
+{
+	__asm__("clc\n"
+		"1:\tadcq (%1), %0\n\t"
+		"adcq 8(%1), %0\n\t"
+		"adcq 16(%1), %0\n\t"
+		"adcq 24(%1), %0\n\t"
+		"adcq 32(%1), %0\n\t"
+		"adcq 40(%1), %0\n\t"
+		"adcq 48(%1), %0\n\t"
+		"adcq 56(%1), %0\n\t"
+		"leaq 64(%1), %1\n\t"
+		"decq %2\n\t"
+		"jnz 1b\n\t"
+		"adcq $0, %0\n\t"
+		"adcq $0, %0" : "+&r"(sum), "+&r"(data), "+&r"(blocks) :: "cc", "memory");
+	return sum;
+}
+
+static u64 add_word(u64 sum, u64 word)
+{
+	sum += word;
+	return sum + (sum < word);
+}
+
+u64 checksum_add(u64 sum, const void *data, size_t length)
+{
+	const u8 *p = data;
+	u64 word;
+
+	if (length >= 64) {
+		sum = add_blocks(sum, p, length / 64);
+		p += length / 64 * 64;
+		length %= 64;
+	}
+	for (; length >= 8; length -= 8, p += 8) {
+		__builtin_memcpy(&word, p, 8);
+		sum = add_word(sum, word);
+	}
+	word = 0;
+	for (size_t i = 0; i < length; i++)
+		word |= (u64)p[i] << 8 * i;
+	return add_word(sum, word);
+}
+
+u16 checksum_fold(u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+static u64 rotate8(u64 sum)
+{
+	return sum << 8 | sum >> 56;
+}
+
+u64 packet_sum(const struct packet *p, u32 offset, u32 length)
+{
+	u64 sum = 0;
+	bool odd = false;
+
+	ASSERT(length <= p->length && offset <= p->length - length);
+	for (const struct packet_piece *piece = p->pieces; length; piece++) {
+		u32 n = offset < piece->length ? MIN(length, piece->length - offset) : 0;
+		u64 part = checksum_add(0, piece->data + offset, n);
+
+		sum = add_word(sum, odd ? rotate8(part) : part);
+		odd ^= n & 1;
+		offset -= MIN(offset, piece->length);
+		length -= n;
+	}
+	return sum;
+}
