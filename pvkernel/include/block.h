@@ -28,7 +28,7 @@ struct block_piece {
 struct block_request {
 	struct list node;	/* the device's while the request is with it */
 	enum block_op op;
-	u64 sector, sectors;	/* of a read or write: the sum of the pieces */
+	u64 sector, sectors;	/* of a read or write: the sum of the pieces. A device may change sector. */
 	struct block_piece *pieces;	/* the caller's, until done */
 	u32 nr_pieces;
 	/*

@@ -6,8 +6,8 @@
 #include "../../include/block.h"
 
 /*
- * Opens what a configuration's target names; the caller puts the reference. The device's own size, sectors and read-only state hold;
- * `readonly` says that the caller will only read, which a device that is opened for writing elsewhere allows.
+ * Opens what a configuration's target names; the caller puts the reference. `readonly` says that the caller will only read: who will
+ * write does not get a disk that cannot be written.
  *
  *	ram:SIZE		a new RAM disk of SIZE bytes (K, M, G follow), zeroed, that ends with the last reference
  *	ram:NAME:SIZE		the RAM disk NAME, made when it does not exist, and kept
@@ -20,10 +20,10 @@
  */
 struct block_device *disk_open(const char *target, bool readonly, char *error, size_t size);
 
-/* Each makes a device, registered by its name; NULL: no memory or the name is taken. References: the registry's and the caller's. */
-struct block_device *disk_ram(const char *name, u64 bytes);
+/* Each gives the caller a reference. NULL: no memory, the name is taken, or too small. */
+struct block_device *disk_ram(const char *name, u64 bytes);	/* NULL: a private one, not registered, that ends with this reference */
 struct block_device *disk_file(const char *path);	/* of the ramdisk; the same device for the same file */
-struct block_device *disk_overlay(struct block_device *base);	/* holds the base */
+struct block_device *disk_overlay(struct block_device *base);	/* private; holds the base */
 
 /* Finds the partitions of a device, and registers each as NAME1, NAME2, ... (NAMEp1 after a digit). */
 void partitions_scan(struct block_device *d);
