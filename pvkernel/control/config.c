@@ -13,7 +13,6 @@
  */
 #include "../include/lib.h"
 #include "config.h"
-#include "config_devices.h"
 
 #define ATOM_MAX 1024
 #define KEY_MAX 32
@@ -441,26 +440,63 @@ static bool set_builder(struct parser *p)
 	return !strcmp(p->atom, "generic") || !strcmp(p->atom, "linux") ? true : expected(p, "\"generic\": no other guests run here");
 }
 
-static bool add_device(struct parser *p, char (*list)[128], u32 *count, const char *what)
+const char *config_add_disk(struct domain_config *c, const struct disk_config *d)
 {
-	if (!p->append && !p->index)
-		*count = 0;
-	if (what)
-		return expected(p, "%s, in \"%.80s\"", what, p->atom);
-	if (*count == CONFIG_DEVICES || strlen(p->atom) >= sizeof(*list))
-		return expected(p, "at most %u devices, of at most %u characters", CONFIG_DEVICES, (unsigned int)sizeof(*list) - 1);
-	memcpy(list[(*count)++], p->atom, strlen(p->atom) + 1);
-	return true;
+	if (c->disks == CONFIG_DEVICES)
+		return "at most 8 disks";
+	for (u32 i = 0; i < c->disks; i++) {
+		if (c->disk[i].number == d->number)
+			return "another vdev: there is such a one";
+	}
+	c->disk[c->disks++] = *d;
+	return NULL;
+}
+
+static bool has_vif(const struct domain_config *c, u32 devid)
+{
+	for (u32 i = 0; i < c->vifs; i++) {
+		if (c->vif[i].devid == devid)
+			return true;
+	}
+	return false;
+}
+
+const char *config_add_vif(struct domain_config *c, const struct vif_config *v)
+{
+	u32 devid = v->devid;
+
+	if (c->vifs == CONFIG_DEVICES)
+		return "at most 8 vifs";
+	if (devid == VIF_DEVID_ANY) {
+		for (devid = 0; has_vif(c, devid); devid++)
+			;
+	} else if (has_vif(c, devid)) {
+		return "another devid: there is such a one";
+	}
+	c->vif[c->vifs] = *v;
+	c->vif[c->vifs++].devid = devid;
+	return NULL;
+}
+
+static bool add_device(struct parser *p, const char *what)
+{
+	return what ? expected(p, "%s, in \"%.80s\"", what, p->atom) : true;
 }
 
 static bool set_disk(struct parser *p)
 {
-	return add_device(p, p->config->disk, &p->config->disks, config_disk_expected(p->atom));
+	struct disk_config d;
+	const char *what = config_disk(p->atom, &d);
+
+	return add_device(p, what ? what : config_add_disk(p->config, &d));
 }
 
 static bool set_vif(struct parser *p)
 {
-	return add_device(p, p->config->vif, &p->config->vifs, config_vif_expected(p->atom));
+	struct vif_config v;
+	const char *what = config_vif(p->atom, &v);
+
+	return add_device(p, what ? what : config_add_vif(p->config, &v));
 }
 
 static bool ignore(struct parser *p)

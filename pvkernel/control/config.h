@@ -4,6 +4,7 @@
 #define CTL_CONFIG_H
 
 #include "../include/types.h"
+#include "config_devices.h"
 
 enum action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE, ACTION_RENAME_RESTART };
 
@@ -22,7 +23,8 @@ struct domain_config {
 	enum action on_poweroff, on_reboot, on_crash, on_watchdog;
 	bool has_uuid;
 	u8 uuid[16];
-	char disk[CONFIG_DEVICES][128], vif[CONFIG_DEVICES][128];	/* specifications, checked for form */
+	struct disk_config disk[CONFIG_DEVICES];	/* their numbers are different */
+	struct vif_config vif[CONFIG_DEVICES];		/* and so are these */
 	u32 disks, vifs;
 };
 
@@ -37,6 +39,10 @@ bool config_is_name(const char *name);
 
 /* "all", "0-3,^1": the bits of the CPUs, or false. 64 CPUs at most. */
 bool config_cpu_list(const char *text, u64 *cpus);
+
+/* Another device, or what was expected. A vif without a devid gets the lowest that is free. The lists stay within CONFIG_DEVICES. */
+const char *config_add_disk(struct domain_config *c, const struct disk_config *d);
+const char *config_add_vif(struct domain_config *c, const struct vif_config *v);
 
 const char *action_name(enum action action);
 

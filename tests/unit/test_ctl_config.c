@@ -88,7 +88,9 @@ static void test_syntax(void **state)
 	assert_string_equal(c.extra, "only");
 	good(BASE "vif = [ 'mac=00:16:3e:00:00:01,bridge=xenbr0', # first\n\n '' ,\n]");
 	assert_int_equal(c.vifs, 2);
-	assert_string_equal(c.vif[0], "mac=00:16:3e:00:00:01,bridge=xenbr0");
+	assert_memory_equal(c.vif[0].mac, "\0\x16\x3e\0\0\1", 6);
+	assert_string_equal(c.vif[0].bridge, "xenbr0");
+	assert_int_equal(c.vif[1].devid, 1);
 	good(BASE "disk=['phy:/dev/vg/a,xvda,w']\ndisk+=['/img,raw,xvdb,rw']");
 	assert_int_equal(c.disks, 2);
 	good(BASE "disk=['phy:/dev/vg/a,xvda,w']\ndisk=[]");
@@ -182,27 +184,153 @@ static void test_errors(void **state)
 	bad(BASE "cpu_weight=0", "f:3: cpu_weight: expected a number from 1 to 65535");
 }
 
-static void test_devices(void **state)
+static struct disk_config d;
+static struct vif_config v;
+
+static void good_disk(const char *text)
 {
-	assert_null(config_disk_expected("/dev/vg/guest-volume,,xvda"));
-	assert_null(config_disk_expected("/dev/vg/guest-volume,raw,xvda,rw"));
-	assert_null(config_disk_expected("format=raw, vdev=xvda, access=rw, target=/dev/vg/a,b"));
-	assert_null(config_disk_expected("raw:/dev, raw, hda, rw"));
-	assert_null(config_disk_expected("phy:/dev/vg/a,xvda1,w"));
-	assert_null(config_disk_expected("/root/image.iso,,hdc,cdrom"));
-	assert_non_null(config_disk_expected("/dev/vg/a"));
-	assert_non_null(config_disk_expected("/dev/vg/a,elf,xvda"));
-	assert_non_null(config_disk_expected("/dev/vg/a,raw,sda,x"));
-	assert_non_null(config_disk_expected("/dev/vg/a,raw,foo"));
-	assert_non_null(config_disk_expected("colour=red,vdev=xvda"));
-	assert_non_null(config_disk_expected("a,raw,xvda,w,z"));
-	assert_null(config_vif_expected("mac=00:16:3E:aa:bb:cc,bridge=br0,rate=10Mb/s"));
-	assert_null(config_vif_expected(""));
-	assert_non_null(config_vif_expected("mac=00:16:3e:aa:bb"));
-	assert_non_null(config_vif_expected("bridge"));
-	assert_non_null(config_vif_expected("colour=red"));
+	const char *what = config_disk(text, &d);
+
+	if (what)
+		fail_msg("%s: expected %s", text, what);
+}
+
+static void test_disks(void **state)
+{
+	good_disk("/dev/vg/guest-volume,,xvda");
+	assert_string_equal(d.target, "/dev/vg/guest-volume");
+	assert_string_equal(d.vdev, "xvda");
+	assert_int_equal(d.number, 51712);
+	assert_false(d.readonly || d.cdrom || d.file || d.no_discard || d.rate || d.iops);
+	good_disk("/dev/vg/guest-volume,raw,xvdb1,ro,no-discard");
+	assert_true(d.readonly && d.no_discard);
+	good_disk("format=raw, vdev=xvda, access=rw, target=/dev/vg/a,b =c");
+	assert_string_equal(d.target, "/dev/vg/a,b =c");
+	assert_false(d.readonly);
+	good_disk("raw:/dev, raw, hda, rw");
+	assert_string_equal(d.target, "/dev");
+	good_disk("phy:/dev/vg/a,xvda1,w");
+	assert_string_equal(d.target, "/dev/vg/a");
+	assert_false(d.file);
+	good_disk("file:/img,xvda,r");
+	assert_true(d.file && d.readonly);
+	good_disk("/root/image.iso,,hdc,cdrom");
+	assert_true(d.cdrom && d.readonly);
+	good_disk("/root/image.iso,,hdc,,devtype=cdrom");
+	assert_true(d.cdrom && d.readonly);
+	good_disk("ram:64M,,xvda,w,rate=50MB/s,iops=200,untrusted");
+	assert_string_equal(d.target, "ram:64M");
+	assert_true(d.rate == 50000000 && d.iops == 200 && d.untrusted);
+	good_disk("overlay:PARTLABEL=root,,xvda");
+	assert_string_equal(d.target, "overlay:PARTLABEL=root");
+	good_disk("PARTLABEL=root,,xvda");
+	assert_string_equal(d.target, "PARTLABEL=root");
+}
+
+static void test_bad_disks(void **state)
+{
+	static const char *const texts[] = {
+		"/dev/vg/a", "/dev/vg/a,elf,xvda", "/dev/vg/a,qcow2,xvda", "/dev/vg/a,raw,sda,x", "/dev/vg/a,raw,foo",
+		"colour=red,vdev=xvda", "a,raw,xvda,w,z", ",raw,xvda", "a,,xvda,rate=fast", "a,,xvda,rate=0MB/s", "a,,xvda,iops=0",
+		"a,,xvda,backend=other", "a,,xvda,devtype=tape", "a\nb,,xvda", "a,,xvda,PARTLABEL=x",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if (!config_disk(texts[i], &d))
+			fail_msg("%s is no disk", texts[i]);
+	}
 	bad(BASE "disk=['/dev/a,raw,foo']", "f:3: disk: expected vdev xvdN");
+	bad(BASE "disk=['a,,xvda','b,,d0']", "f:3: disk: expected another vdev");
+	bad(BASE "disk=['a,,xvda','a,,xvdb','a,,xvdc','a,,xvdd','a,,xvde','a,,xvdf','a,,xvdg','a,,xvdh','a,,xvdi']",
+	    "f:3: disk: expected at most 8 disks");
+}
+
+/* xen-vbd-interface(7)'s table, and what xl makes of the largest and of what is beyond. */
+static void test_vdevs(void **state)
+{
+	static const struct { const char *text; u32 number; } known[] = {
+		{ "xvda", 202 << 8 }, { "xvda1", 202 << 8 | 1 }, { "xvdb", 202 << 8 | 16 }, { "xvdp15", 202 << 8 | 255 },
+		{ "xvda16", 1 << 28 | 16 }, { "xvdq", 1 << 28 | 16 << 8 }, { "xvdz255", 1 << 28 | 25 << 8 | 255 },
+		{ "xvdaa", 1 << 28 | 26 << 8 }, { "xvdba", 1 << 28 | 52 << 8 }, { "hda", 3 << 8 }, { "hdb2", 3 << 8 | 64 | 2 },
+		{ "hdc", 22 << 8 }, { "hdd63", 22 << 8 | 64 | 63 }, { "sda", 8 << 8 }, { "sdp15", 8 << 8 | 255 }, { "d0", 202 << 8 },
+		{ "d1p2", 202 << 8 | 18 }, { "d16p0", 1 << 28 | 16 << 8 }, { "51712", 51712 }, { "268439552", 268439552 },
+	};
+	static const char *const unknown[] = {
+		"", "xvd", "xvd1", "xvda256", "xvda1x", "hde", "hda64", "sdq", "sda16", "d", "d1p", "d1p256", "dx", "xvdzzzzzz", "da", "XVDA",
+		"99999999999999999999",
+	};
+	u32 number;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (!config_vdev(known[i].text, &number) || number != known[i].number)
+			fail_msg("%s: %u", known[i].text, number);
+	}
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
+		if (config_vdev(unknown[i], &number))
+			fail_msg("%s is no vdev", unknown[i]);
+	}
+}
+
+static void good_vif(const char *text)
+{
+	const char *what = config_vif(text, &v);
+
+	if (what)
+		fail_msg("%s: expected %s", text, what);
+}
+
+static void test_vifs(void **state)
+{
+	good_vif("");
+	assert_false(v.has_mac || v.isolated || v.untrusted || v.rate || v.vlan);
+	assert_int_equal(v.devid, VIF_DEVID_ANY);
+	assert_int_equal(v.mtu, 1500);
+	assert_string_equal(v.bridge, "xenbr0");
+	good_vif("mac=00:16:3E:aa:bb:cc,bridge=br0,rate=10Mb/s,script=vif-route,type=vif");
+	assert_true(v.has_mac && !memcmp(v.mac, "\0\x16\x3e\xaa\xbb\xcc", 6));
+	assert_string_equal(v.bridge, "br0");
+	assert_true(v.rate == 62500 && v.rate_us == 50000);
+	good_vif("rate=1MB/s@20ms, mtu=9000, vlan=7, isolated=1, trusted=0, ip=10.0.0.2, devid=3, vifname=left");
+	assert_true(v.rate == 20000 && v.rate_us == 20000);
+	assert_true(v.mtu == 9000 && v.vlan == 7 && v.isolated && v.untrusted && v.devid == 3);
+	assert_string_equal(v.ip, "10.0.0.2");
+	assert_string_equal(v.vifname, "left");
+	good_vif("untrusted");
+	assert_true(v.untrusted);
+	good(BASE "vif=['devid=1','','','devid=7']");
+	assert_int_equal(c.vif[1].devid, 0);
+	assert_int_equal(c.vif[2].devid, 2);
+}
+
+static void test_bad_vifs(void **state)
+{
+	static const char *const texts[] = {
+		"mac=00:16:3e:aa:bb", "mac=00:16:3e:aa:bb:cc:dd", "mac=01:16:3e:aa:bb:cc", "bridge", "colour=red", "mtu=67", "mtu=65522", "vlan=0",
+		"vlan=4095", "isolated=perhaps", "rate=1b/s", "rate=10", "rate=10MB/s@", "rate=10MB/s@1h", "rate=99999999999GB/s", "devid=256",
+		"backend=1", "bridge=\n", "bridge=012345678901234567890123456789012345678901234567",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if (!config_vif(texts[i], &v))
+			fail_msg("%s is no vif", texts[i]);
+	}
 	bad(BASE "vif=['mac=1']", "f:3: vif: expected mac=XX");
+	bad(BASE "vif=['devid=0','devid=0']", "f:3: vif: expected another devid");
+}
+
+static void test_generated_macs(void **state)
+{
+	u8 uuid[16] = { 1, 2, 3 }, a[6], b[6];
+
+	config_generate_mac(uuid, 0, a);
+	config_generate_mac(uuid, 0, b);
+	assert_memory_equal(a, b, 6);
+	assert_memory_equal(a, "\0\x16\x3e", 3);
+	config_generate_mac(uuid, 1, b);
+	assert_memory_not_equal(a, b, 6);
+	uuid[15] = 1;
+	config_generate_mac(uuid, 0, b);
+	assert_memory_not_equal(a, b, 6);
 }
 
 /* A message never leaves its buffer, and is cut. */
@@ -221,7 +349,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_syntax), cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_values), cmocka_unit_test(test_cpus), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_devices), cmocka_unit_test(test_message_size),
+		cmocka_unit_test(test_disks), cmocka_unit_test(test_bad_disks), cmocka_unit_test(test_vdevs), cmocka_unit_test(test_vifs),
+		cmocka_unit_test(test_bad_vifs), cmocka_unit_test(test_generated_macs), cmocka_unit_test(test_message_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
