@@ -11,11 +11,13 @@
  *	  control/				shutdown, sysrq, feature-*: D's; platform-feature-*
  *	  data drivers feature attr error device/suspend/event-channel	D's
  *	/local/domain/0/backend/console/D/0	the console's other half
+ *	  device/vbd/N, device/vif/N, and their other halves	devices_tree.c
  */
 #include <abi/errno.h>
 
 #include "../include/lib.h"
 #include "../include/xenstore.h"
+#include "devices.h"
 #include "domains.h"
 
 #define PATH_MAX 160
@@ -164,6 +166,8 @@ static void put_all(struct writer *w, u64 store_mfn, u64 console_mfn)
 	put(w, "control/platform-feature-xs_reset_watches", "1");
 	for (unsigned int i = 0; i < ARRAY_SIZE(own); i++)
 		put_own(w, own[i]);
+	if (!w->err)
+		w->err = devices_write_all(w->tx, w->d->domid, &w->d->config);
 }
 
 /* Ends the transaction; -EAGAIN when it has to be done once more. */
@@ -200,6 +204,10 @@ void tree_remove(const struct managed *d)
 
 	backend_path(d, path, "");
 	xs_rm(XS_NO_TX, path);
+	for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+		snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u", device_kind_name(kind), d->domid);
+		xs_rm(XS_NO_TX, path);
+	}
 	path_of(d, path, "");
 	xs_rm(XS_NO_TX, path);
 	vm_path(d->uuid, path);

@@ -4,8 +4,8 @@
  * order in which nobody can still use what is taken away:
  *
  *	up	domain, vCPUs, limits, ports in it, memory and image, our maps of its two ring pages, our ends of the
- *		ports, the tree in xenstore, the server's connection, the console, run
- *	down	stop it, its backends, the console, the server's connection, the maps, our ends of the ports, the tree, domain
+ *		ports, the tree in xenstore, the server's connection, the console, the backends' consent to its devices, run
+ *	down	stop it, its devices and their backends, the console, the server's connection, the maps, our ends of the ports, the tree, domain
  *
  * Invariants: the names in managed_domains are different; a domain that is not being changed has all marks or none.
  * One operation at a time: the lifecycle lock, which is taken before anything of xenstore or the consoles.
@@ -24,6 +24,7 @@
 #include "../include/xenstore.h"
 #include "builder.h"
 #include "control.h"
+#include "devices.h"
 #include "domains.h"
 #include "hypercontrol.h"
 #include "ramdisk.h"
@@ -79,7 +80,7 @@ struct managed *managed_by_name(const char *name)
 	return NULL;
 }
 
-static struct managed *managed_by_id(u16 domid)
+struct managed *managed_by_id(u16 domid)
 {
 	list_for_each(node, &managed_domains) {
 		struct managed *d = list_entry(node, struct managed, node);
@@ -260,11 +261,28 @@ static long start_console(struct up *up)
 	return failed(up, "its console", err);
 }
 
+static long wait_devices(struct up *up)
+{
+	return devices_wait_ready(up->d->domid, up->config, up->error, up->size);
+}
+
+/* An address that nobody chose stays the same when the domain is started again. */
+static void choose_macs(struct managed *d)
+{
+	for (u32 i = 0; i < d->config.vifs; i++) {
+		struct vif_config *v = &d->config.vif[i];
+
+		if (!v->has_mac)
+			config_generate_mac(d->uuid, v->devid, v->mac);
+		v->has_mac = true;
+	}
+}
+
 int bring_up(struct managed *d, bool paused, char *error, size_t size)
 {
 	static long (*const steps[])(struct up *) = {
 		make_domain, set_vcpus, set_max_mem, set_affinity, set_share, alloc_ports, build, map_rings, bind_ports,
-		write_tree, introduce, start_console,
+		write_tree, introduce, start_console, wait_devices,
 	};
 	struct up up = { .d = d, .config = &d->config, .error = error, .size = size };
 	struct xen_domctl op;
@@ -274,6 +292,7 @@ int bring_up(struct managed *d, bool paused, char *error, size_t size)
 		memcpy(d->uuid, d->config.uuid, sizeof(d->uuid));
 	else
 		random_uuid(d->uuid);
+	choose_macs(d);
 	for (unsigned int i = 0; i < ARRAY_SIZE(steps) && !err; i++)
 		err = steps[i](&up);
 	if (!err && !paused)
@@ -323,6 +342,8 @@ int bring_down(struct managed *d)
 	if (d->domid == DOMID_NONE)
 		return 0;
 	domctl(XEN_DOMCTL_pausedomain, d->domid, &op);
+	if (d->in_tree)
+		devices_remove_all(d->domid, &d->config);
 	if (d->console)
 		consback_stop(d->domid);
 	if (d->in_tree)

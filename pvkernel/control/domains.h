@@ -16,8 +16,8 @@
 #define MAXMEM_SLACK 1024		/* KiB that a domain may have beyond its memory, as xl gives */
 
 /*
- * A domain that was created here, from domains_create() until it is gone. Guarded by the lifecycle lock, except config,
- * which only the name of changes. Each field below `domid` says what there is to undo, and is at its initial value
+ * A domain that was created here, from domains_create() until it is gone. Guarded by the lifecycle lock. Of config the name changes,
+ * and the devices when one is attached or detached. Each field below `domid` says what there is to undo, and is at its initial value
  * (DOMID_NONE, NULL, 0, false) when there is nothing.
  */
 struct managed {
@@ -65,6 +65,7 @@ int bring_up(struct managed *d, bool paused, char *error, size_t size);	/* on fa
 int bring_down(struct managed *d);	/* -EBUSY and the like from the hypervisor; what can be undone is */
 int managed_rename(struct managed *d, const char *name);
 struct managed *managed_by_name(const char *name);
+struct managed *managed_by_id(u16 domid);
 void random_uuid(u8 uuid[16]);
 
 int tree_write(const struct managed *d, u64 store_mfn, u64 console_mfn);	/* all or nothing */
