@@ -399,3 +399,38 @@ void pt_unmap(u64 va, u64 count)
 			prune(at, 4, pfn_to_virt(root));
 	}
 }
+
+/* To the end of va's table, or of what is left. */
+static u64 in_table(u64 va, u64 left)
+{
+	return MIN(left, PT_ENTRIES - pt_index(va, 1));
+}
+
+/* A reserved entry counts as present, so that its table stays whoever fills it. */
+bool pt_reserve(u64 va, u64 count)
+{
+	for (u64 done = 0, n; done < count; done += n) {
+		u64 at = va + (done << PAGE_SHIFT), *table = arena_table(at);
+
+		n = in_table(at, count - done);
+		if (!table) {
+			pt_unreserve(va, done);
+			prune(at, 4, pfn_to_virt(root));
+			return false;
+		}
+		*page_note(virt_to_pfn(table)) += n;
+	}
+	return true;
+}
+
+void pt_unreserve(u64 va, u64 count)
+{
+	for (u64 done = 0, n; done < count; done += n) {
+		u64 at = va + (done << PAGE_SHIFT), *pte = pt_lookup(at);
+
+		ASSERT(pte);
+		n = in_table(at, count - done);
+		*page_note(virt_to_pfn(pte)) -= n;
+		prune(at, 4, pfn_to_virt(root));
+	}
+}

@@ -159,6 +159,29 @@ void vunmap(void *va)
 	irq_restore(irq);
 }
 
+void *vmap_reserve(u64 count)
+{
+	bool irq = irq_save();
+	struct area *area = area_new(count);
+
+	if (area && !pt_reserve(area->va, count)) {
+		area_delete(area);
+		area = NULL;
+	}
+	irq_restore(irq);
+	return area ? (void *)area->va : NULL;
+}
+
+void vmap_release(void *va)
+{
+	bool irq = irq_save();
+	struct area *area = area_find((u64)va);
+
+	pt_unreserve(area->va, area->pages);
+	area_delete(area);
+	irq_restore(irq);
+}
+
 void *vmalloc(u64 size)
 {
 	u64 count = PAGE_ALIGN_UP(size) >> PAGE_SHIFT, got = 0;

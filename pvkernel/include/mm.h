@@ -77,6 +77,9 @@ u64 *pt_lookup(u64 va);			/* the L1 entry of va, NULL without table or in a larg
 /* False: no memory for tables, or the hypervisor refuses one of the owner's frames; then nothing is mapped. */
 bool pt_map_owned(u64 va, const u64 *ptes, u64 count, u16 owner);
 void pt_unmap(u64 va, u64 count);	/* flushes, and frees tables that become empty */
+/* Empty entries that the hypervisor fills and empties in the name of grants; they keep their tables. */
+bool pt_reserve(u64 va, u64 count);
+void pt_unreserve(u64 va, u64 count);
 u64 pt_new_table(void);			/* zeroed, read-only where it must be; pfn or NO_PAGE */
 void pt_free_table(u64 pfn);
 void page_protect(u64 pfn, u64 prot);	/* its entry in the direct map */
@@ -106,6 +109,8 @@ void vmap_init(void);
 void *vmap_mfns(const u64 *mfns, u64 count, u64 prot);
 void *vmap_foreign(u16 owner, const u64 *mfns, u64 count, u64 prot);	/* another domain's; NULL also when refused */
 void *vmap_maddr(u64 maddr, u64 size, u64 prot);	/* any byte range of the machine */
+void *vmap_reserve(u64 count);		/* addresses with nothing there, but with their tables: for grants */
+void vmap_release(void *va);		/* nothing is there again */
 void *vmalloc(u64 size);		/* pages of its own, unmapped ones on both sides */
 void vunmap(void *va);			/* of vmap_*: the frames stay whose they are */
 void vfree(void *va);			/* of vmalloc */
