@@ -248,6 +248,10 @@ linux: hypervisor check-hypervisor pvkernel pvcontrol	## Debian's kernels and GR
 	tests/system/linux_guests --all
 	tests/system/linux_guests --all --image check/paravane "4 vCPUs"
 
+.PHONY: xen-linux
+xen-linux: pvkernel	## pvkernel as a guest of real Xen with Debian's Linux as domain 0
+	tests/system/xen_linux
+
 # --- all tests -------------------------------------------------------------
 
 test: all check-hypervisor $(UNIT) $(FUZZ) $(B)/paravane.iso $(DEMO)/paravane.iso	## every test; the last line counts them
