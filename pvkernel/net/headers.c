@@ -117,12 +117,13 @@ bool packet_headers(struct packet *p, struct packet_headers *h)
 
 /* --- the transport's checksum --- */
 
-static u64 pseudo_header(const struct packet *p, const struct packet_headers *h)
+/* Folded, so that it can be added to another sum. */
+static u16 pseudo_header(const struct packet *p, const struct packet_headers *h)
 {
 	const u8 *ip = p->pieces[0].data + h->network;
 	u64 sum = swap16(h->end - h->transport) + swap16(h->protocol);
 
-	return h->ipv6 ? checksum_add(sum, ip + 8, 32) : checksum_add(sum, ip + 12, 8);
+	return checksum_fold(h->ipv6 ? checksum_add(sum, ip + 8, 32) : checksum_add(sum, ip + 12, 8));
 }
 
 static u8 *checksum_field(struct packet *p, const struct packet_headers *h)
@@ -154,8 +155,13 @@ bool packet_check_offload(struct packet *p)
 		return !p->gso_type;
 	if (!packet_headers(p, &h) || !has_checksum(&h) || (p->gso_type && !gso_fits(p, &h)))
 		return false;
-	set_checksum(p, &h, checksum_fold(pseudo_header(p, &h)));
+	set_checksum(p, &h, pseudo_header(p, &h));
 	return true;
+}
+
+static u16 sum_with_pseudo_header(const struct packet *p, const struct packet_headers *h)
+{
+	return checksum_fold((u64)checksum_fold(packet_sum(p, h->transport, h->end - h->transport)) + pseudo_header(p, h));
 }
 
 /* In UDP a sum of zero is sent as its other form, for zero says that there is none. */
@@ -166,7 +172,7 @@ void packet_complete_checksum(struct packet *p)
 
 	if (p->csum_blank && packet_headers(p, &h) && has_checksum(&h)) {
 		set_checksum(p, &h, 0);
-		sum = ~checksum_fold(packet_sum(p, h.transport, h.end - h.transport) + pseudo_header(p, &h));
+		sum = ~sum_with_pseudo_header(p, &h);
 		set_checksum(p, &h, sum || h.protocol == IPPROTO_TCP ? sum : 0xffff);
 	}
 	p->csum_blank = false;
@@ -180,5 +186,5 @@ bool packet_checksum_right(struct packet *p)
 		return true;
 	if (!packet_headers(p, &h) || !has_checksum(&h))
 		return false;
-	return checksum_fold(packet_sum(p, h.transport, h.end - h.transport) + pseudo_header(p, &h)) == 0xffff;
+	return sum_with_pseudo_header(p, &h) == 0xffff;
 }
