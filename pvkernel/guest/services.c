@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "../../drivers/frontend/xenbus_front.h"
 #include "../include/boot.h"
 #include "../include/lib.h"
 #include "../include/shell.h"
@@ -10,6 +11,7 @@ void services_init(void)
 	if (boot.native || boot.initial_domain)
 		return;
 	xs_init();
+	frontends_init();
 	shutdown_init();
 }
 
