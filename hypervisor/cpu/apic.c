@@ -9,6 +9,7 @@
 #include <cpu.h>
 #include <irq.h>
 #include <pagetable.h>
+#include <pirq.h>
 #include <trace.h>
 
 enum {	/* offsets / 16 */
@@ -112,14 +113,15 @@ u32 apic_timer_left(void)
 
 /* --- what arrives -------------------------------------------------------------------------------------------------- */
 
-void handle_irq(struct vcpu *v, int vector)
+void apic_acknowledge(void)
 {
-	if (vector == VECTOR_SPURIOUS)
-		return;
 	apic_write(APIC_EOI, 0);
-	if (likely(vector == VECTOR_TIMER))
-		timers_expire(v->cpu);
-	else if (vector == VECTOR_FLUSH)
+}
+
+static void handle_request(struct vcpu *v, int vector)
+{
+	apic_acknowledge();
+	if (vector == VECTOR_FLUSH)
 		handle_flush_request();
 	else if (vector == VECTOR_NMI_CAME)
 		handle_nmi();
@@ -133,4 +135,16 @@ void handle_irq(struct vcpu *v, int vector)
 	}
 	else
 		log_warning("CPU %d: unexpected interrupt, vector 0x%x", v->cpu->id, vector);
+}
+
+void handle_irq(struct vcpu *v, int vector)
+{
+	if (likely(vector == VECTOR_TIMER)) {
+		apic_acknowledge();
+		timers_expire(v->cpu);
+	} else if (vector >= VECTOR_DEVICE_FIRST && vector <= VECTOR_DEVICE_LAST) {
+		pirq_interrupt(vector);
+	} else if (vector != VECTOR_SPURIOUS) {
+		handle_request(v, vector);
+	}
 }

@@ -29,6 +29,7 @@ struct evtchn {
 		u32 sends_to;	/* interdomain: the peer's port; ipi: the port itself */
 		u32 remote_domid;	/* unbound: who may bind */
 		u32 virq;
+		u32 pirq;
 	};
 	struct vcpu *notifies;	/* whom a send on this port notifies: interdomain, the peer's vCPU; ipi, its own; else NULL */
 };
@@ -73,6 +74,10 @@ void evtchn_free(struct domain *d);
 /* Virtual interrupts; nothing happens if the guest has not bound them. From any context that holds no evtchn lock. */
 void send_guest_virq(struct domain *d, int virq);	/* per-domain ones */
 void send_vcpu_virq(struct vcpu *v, int virq);		/* per-vCPU ones */
+
+/* Physical interrupts, domain 0's; nothing happens if it has not bound them. */
+void send_pirq(u32 pirq);
+void unmask_pirq(u32 pirq);	/* the port, as EVTCHNOP_unmask does */
 
 /* An upcall has to be delivered before v runs on. */
 static inline bool evtchn_upcall_due(const struct vcpu *v)

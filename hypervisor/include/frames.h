@@ -162,6 +162,7 @@ extern u64 *hv_l4;
 
 void frames_init(void);		/* once, after features_init() */
 int machine_address_bits(void);
+bool device_refused(mfn_t mfn);		/* no memory, and the hypervisor's own or nothing at all */
 
 bool get_writable_slow(mfn_t mfn);
 

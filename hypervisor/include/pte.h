@@ -37,10 +37,12 @@ static inline u64 l1_adjust(u64 pte)
 	return pte & PTE_GUEST_KERNEL ? pte : pte | PTE_GLOBAL;
 }
 
+#define L1E_READONLY 1	/* get_l1e(): the entry is taken without RW */
+
 int get_l1e_slow(struct domain *d, u64 pte, domid_t owner, bool held);
 void put_segdesc_l1e(struct domain *d, mfn_t mfn);
 
-/* The references of a present entry in a table of d, for frames of `owner`: 0, -EINVAL (bits), -EPERM (device), -EBUSY (in use). */
+/* The references of a present entry in a table of d, for frames of `owner`: 0, -EINVAL (bits), -EPERM (device), -EBUSY (in use), L1E_READONLY. */
 static inline int get_l1e(struct domain *d, u64 pte, domid_t owner)
 {
 	mfn_t mfn = pte_mfn(pte);

@@ -8,7 +8,8 @@
  *      vCPU that b names, and the other way about.
  *   2. v->virq_port[q] is p != 0 if and only if port p is bound to virtual interrupt q and was bound on v: vCPU 0 for those of
  *      a domain, else the vCPU that p notifies.
- *   3. Port 0 is closed for ever; a closed port notifies vCPU 0 and is not pending.
+ *   3. A port of domain 0 is bound to pirq q if and only if pirq_port(q) is that port (pirq.c).
+ *   4. Port 0 is closed for ever; a closed port notifies vCPU 0 and is not pending.
  */
 #include <abi/event_channel.h>
 #include <abi/xen.h>
@@ -16,9 +17,8 @@
 #include <evtchn.h>
 #include <frames.h>
 #include <hypercall.h>
+#include <pirq.h>
 #include <uaccess.h>
-
-#define NR_PIRQS 256
 
 static struct spinlock binding_lock;	/* evtchn.h */
 
@@ -286,26 +286,33 @@ static slow_path void unmask_fifo(struct domain *d, u32 port)
 		fifo_raise(d, port, evtchn_at(d->evtchn, port));
 }
 
+static inline void unmask_port(struct domain *d, u32 port, const struct vcpu *running)
+{
+	struct vcpu *notified;
+
+	if (unlikely(d->fifo)) {
+		unmask_fifo(d, port);
+	} else if (test_and_clear_bit(d->shared_info->evtchn_mask, port) && test_bit(d->shared_info->evtchn_pending, port)) {
+		notified = d->vcpu[evtchn_at(d->evtchn, port)->vcpu];
+		if (select_2l(notified, port) && unlikely(notified != running))
+			wake(notified, port, true);
+	}
+}
+
 static __attribute__((noinline)) long unmask(struct vcpu *v, u64 arg)
 {
 	struct domain *d = v->domain;
 	struct evtchn_table *t = d->evtchn;
-	struct vcpu *notified;
 	long result = 0;
 	u32 port;
 
 	if (unlikely(get_guest_u32(&port, arg)))
 		return -EFAULT;
 	spin_lock(&t->lock);
-	if (unlikely(port >= t->ports)) {
+	if (unlikely(port >= t->ports))
 		result = -EINVAL;
-	} else if (unlikely(d->fifo)) {
-		unmask_fifo(d, port);
-	} else if (test_and_clear_bit(d->shared_info->evtchn_mask, port) && test_bit(d->shared_info->evtchn_pending, port)) {
-		notified = d->vcpu[evtchn_at(t, port)->vcpu];
-		if (select_2l(notified, port) && unlikely(notified != v))
-			wake(notified, port, true);
-	}
+	else
+		unmask_port(d, port, v);
 	spin_unlock(&t->lock);
 	return result;
 }
@@ -315,7 +322,7 @@ static inline u64 describe(const struct evtchn *e)
 {
 	if (likely(e->state == EVTCHNSTAT_interdomain))
 		return e->notifies->domain->id | (u64)e->sends_to << 32;
-	return e->state == EVTCHNSTAT_unbound || e->state == EVTCHNSTAT_virq ? e->virq : 0;
+	return e->state && e->state <= EVTCHNSTAT_virq ? e->virq : 0;	/* all but closed and ipi: one member of the union */
 }
 
 static __attribute__((noinline)) long status(struct vcpu *v, u64 arg)
@@ -395,6 +402,14 @@ static inline struct evtchn *lock_channel(struct domain *d, u32 port, struct dom
 	return e;
 }
 
+static slow_path void unbind_interrupt(struct domain *d, const struct evtchn *e)
+{
+	if (e->state == EVTCHNSTAT_pirq)
+		pirq_unbind(e->pirq);
+	else
+		d->vcpu[virq_is_global(e->virq) ? 0 : e->vcpu]->virq_port[e->virq] = 0;
+}
+
 /* Closes a port of d; the other end of its channel is unbound again. -EINVAL: it is not open. */
 static __attribute__((noinline)) long close_port(struct domain *d, u32 port)
 {
@@ -407,8 +422,8 @@ static __attribute__((noinline)) long close_port(struct domain *d, u32 port)
 			peer->state = EVTCHNSTAT_unbound;
 			peer->notifies = NULL;
 			peer->remote_domid = d->id;
-		} else if (e->state == EVTCHNSTAT_virq) {
-			d->vcpu[virq_is_global(e->virq) ? 0 : e->vcpu]->virq_port[e->virq] = 0;
+		} else if (e->state == EVTCHNSTAT_virq || e->state == EVTCHNSTAT_pirq) {
+			unbind_interrupt(d, e);
 		}
 		port_close(d, port, e);
 	}
@@ -538,14 +553,26 @@ static long bind_ipi(struct domain *d, u64 arg)
 	return give_port(d, port, arg + offsetof(struct evtchn_bind_ipi, port));
 }
 
-/* No domain is given a physical interrupt here. */
-static long bind_pirq(u64 arg)
+static long bind_pirq(struct domain *d, u64 arg)
 {
-	u32 pirq;
+	struct evtchn_bind_pirq op;
+	int port, error;
 
-	if (get_guest_u32(&pirq, arg))
+	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -EFAULT;
-	return pirq >= NR_PIRQS ? -EINVAL : -EPERM;
+	if (!d->privileged)
+		return op.pirq < NR_PIRQS ? -EPERM : -EINVAL;
+	spin_lock(&d->evtchn->lock);
+	port = port_open(d, EVTCHNSTAT_pirq, 0, op.pirq);
+	if (port > 0) {
+		error = pirq_bind(op.pirq, port, d->vcpu[0]->cpu);
+		if (error) {
+			port_close(d, port, evtchn_at(d->evtchn, port));
+			port = error;
+		}
+	}
+	spin_unlock(&d->evtchn->lock);
+	return give_port(d, port, arg + offsetof(struct evtchn_bind_pirq, port));
 }
 
 static long bind_vcpu(struct domain *d, u64 arg)
@@ -567,6 +594,8 @@ static long bind_vcpu(struct domain *d, u64 arg)
 		e->vcpu = target->id;
 		if (e->state == EVTCHNSTAT_interdomain)
 			peer_of(e)->notifies = target;
+		else if (e->state == EVTCHNSTAT_pirq)
+			pirq_move(e->pirq, target->cpu);
 	}
 	unlock_both(d, rd);
 	return movable ? 0 : -EINVAL;
@@ -664,7 +693,7 @@ static __attribute__((noinline)) long other_ops(u32 op, u64 arg, struct domain *
 	case EVTCHNOP_bind_virq:
 		return bind_virq(d, arg);
 	case EVTCHNOP_bind_pirq:
-		return bind_pirq(arg);
+		return bind_pirq(d, arg);
 	case EVTCHNOP_bind_ipi:
 		return bind_ipi(d, arg);
 	case EVTCHNOP_bind_vcpu:
@@ -712,6 +741,29 @@ void send_vcpu_virq(struct vcpu *v, int virq)
 	if (port)
 		raise(v->domain->vcpu[evtchn_at(t, port)->vcpu], port, current);
 	spin_unlock(&t->lock);
+}
+
+void send_pirq(u32 pirq)
+{
+	struct evtchn_table *t = dom0->evtchn;
+	u32 port;
+
+	spin_lock(&t->lock);
+	port = pirq_port(pirq);
+	if (port)
+		raise(dom0->vcpu[evtchn_at(t, port)->vcpu], port, current);
+	spin_unlock(&t->lock);
+}
+
+void unmask_pirq(u32 pirq)
+{
+	u32 port;
+
+	spin_lock(&dom0->evtchn->lock);
+	port = pirq_port(pirq);
+	if (port)
+		unmask_port(dom0, port, current);
+	spin_unlock(&dom0->evtchn->lock);
 }
 
 /* They are bound on vCPU 0, whichever vCPU their port notifies. */

@@ -20,6 +20,7 @@
 #include <boot.h>
 #include <console.h>
 #include <cpu.h>
+#include <msi.h>
 #include <pte.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ int machine_address_bits(void)
 }
 
 /* Interrupt controllers are the hypervisor's. */
-static bool device_refused(mfn_t mfn)
+bool device_refused(mfn_t mfn)
 {
 	if (mfn >= machine_frames || mfn == acpi.lapic >> PAGE_SHIFT)
 		return true;
@@ -110,6 +111,15 @@ bool get_writable_slow(mfn_t mfn)
 	}
 }
 
+static int get_device(struct domain *d, u64 pte)
+{
+	mfn_t mfn = pte_mfn(pte);
+
+	if (!d->privileged || device_refused(mfn))
+		return -EPERM;
+	return pte & PTE_RW && msix_page(mfn) ? L1E_READONLY : 0;
+}
+
 /* get_l1e()'s rest; held: it has the general reference. Device frames and cache attributes are for domain 0, in its own tables. */
 int get_l1e_slow(struct domain *d, u64 pte, domid_t owner, bool held)
 {
@@ -118,7 +128,7 @@ int get_l1e_slow(struct domain *d, u64 pte, domid_t owner, bool held)
 	if (pte & (nx_refused | (d->privileged ? 0 : PTE_CACHE)))
 		return -EINVAL;
 	if (is_device(mfn))
-		return d->privileged && !device_refused(mfn) ? 0 : -EPERM;
+		return get_device(d, pte);
 	if (!held && !get_frame(mfn, owner))
 		return -EBUSY;
 	if (!(pte & PTE_RW) || get_writable(mfn))
@@ -274,7 +284,9 @@ static int l1_validate(struct domain *d, u64 *t)
 			u64 pte = t[j];
 			int rc = pte & PTE_PRESENT ? get_l1e(d, pte, owner) : 0;
 
-			if (unlikely(rc)) {
+			if (unlikely(rc == L1E_READONLY)) {
+				pte &= ~(u64)PTE_RW;
+			} else if (unlikely(rc)) {
 				l1_drop(d, t, j);
 				return rc;
 			}

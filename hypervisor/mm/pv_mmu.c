@@ -33,6 +33,10 @@ static __attribute__((noinline, cold)) int replace_l1e_slow(struct domain *d, u6
 {
 	int rc = get_l1e_slow(d, new, owner, held);
 
+	if (rc == L1E_READONLY) {
+		new &= ~(u64)PTE_RW;
+		rc = 0;
+	}
 	return rc ? rc : drop_l1e(d, __atomic_exchange_n(pte, new, __ATOMIC_SEQ_CST));
 }
 
@@ -62,10 +66,17 @@ static __attribute__((noinline)) long finish_l1e(struct domain *d, u64 *pte, u64
 /* Makes *new what will be stored, with its references. */
 static int prepare_l1e(struct domain *d, u64 *new, domid_t owner)
 {
+	int rc;
+
 	if (!(*new & PTE_PRESENT))
 		return 0;
 	*new = l1_adjust(*new);
-	return get_l1e(d, *new, owner);
+	rc = get_l1e(d, *new, owner);
+	if (rc == L1E_READONLY) {
+		*new &= ~(u64)PTE_RW;
+		rc = 0;
+	}
+	return rc;
 }
 
 /* set_l1e() such that Accessed and Dirty stay. */

@@ -128,11 +128,13 @@ static struct vcpu *running;
 
 #include "../../hypervisor/ipc/evtchn.c"
 #include "../../hypervisor/ipc/evtchn_fifo.c"
+#include "../../hypervisor/ipc/pirq.c"
 
 #define DOMAINS 2
 #define VCPUS 2
 
 static struct domain host_domain[DOMAINS];
+struct domain *dom0 = &host_domain[0];
 static struct vcpu host_vcpu[DOMAINS][VCPUS];
 static struct shared_info host_shared[DOMAINS];
 static int kicks[DOMAINS][VCPUS], wakes[DOMAINS][VCPUS];
@@ -152,6 +154,58 @@ struct domain *domain_find(domid_t id)
 	if (id == DOMID_SELF)
 		return running->domain;
 	return id < DOMAINS ? &host_domain[id] : NULL;
+}
+
+/* --- interrupts of the machine: lines 1 to 23, and each function has one message by MSI and as many by MSI-X as are asked for ------- */
+
+#define HOST_GSIS 24
+#define NO_FUNCTION 0xffff
+
+struct host_source {
+	int vector;
+	u32 apic_id;
+	bool masked, level, low;
+};
+static struct host_source host_line[HOST_GSIS], host_message[NR_PIRQS];
+static int acknowledged, messages_claimed;
+
+u32 ioapic_gsis(void) { return HOST_GSIS; }
+bool ioapic_has(u32 gsi) { return gsi < HOST_GSIS; }
+bool ioapic_in_use(u32 gsi) { return host_line[gsi].vector; }
+void ioapic_default_trigger(u32 gsi, bool *level, bool *low) { *level = *low = gsi >= 16; }
+void ioapic_mask(u32 gsi, bool masked) { host_line[gsi].masked = masked; }
+void ioapic_free(u32 gsi) { host_line[gsi] = (struct host_source){ .masked = true }; }
+void apic_acknowledge(void) { acknowledged++; }
+void printk_at(unsigned level, const char *format, ...) { }
+
+void ioapic_route(u32 gsi, int vector, u32 apic_id, bool level, bool low)
+{
+	host_line[gsi] = (struct host_source){ vector, apic_id, true, level, low };
+}
+
+int msi_claim(struct message *m, u16 function, bool msix, u32 entry)
+{
+	*m = (struct message){ .function = function, .msix = msix, .entry = entry };
+	messages_claimed += function != NO_FUNCTION;
+	return function == NO_FUNCTION ? -ENODEV : 0;
+}
+
+static struct host_source *source_of(const struct message *m)
+{
+	return &host_message[container_of(m, struct pirq, message) - pirqs];
+}
+
+void msi_program(const struct message *m, int vector, u32 apic_id)
+{
+	*source_of(m) = (struct host_source){ .vector = vector, .apic_id = apic_id, .masked = true };
+}
+
+void msi_mask(const struct message *m, bool masked) { source_of(m)->masked = masked; }
+
+void msi_release(const struct message *m)
+{
+	messages_claimed--;
+	*source_of(m) = (struct host_source){ .masked = true };
 }
 
 static long hypercall(struct vcpu *v, u32 op, void *arg, size_t bytes)

@@ -418,6 +418,10 @@ void unmap_hv_page(u64 va)
 
 void load_ldt(struct cpu *c, u64 base, unsigned entries) { }
 
+/* A page of a device's that domain 0 may only read. */
+static mfn_t readonly_page = INVALID_MFN;
+bool msix_page(mfn_t mfn) { return mfn == readonly_page; }
+
 static u8 guest_code[16];
 
 unsigned guest_fetch(u64 rip, u8 *bytes)

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Physical interrupts. A pirq is mapped to a line of an I/O APIC (then its number is the GSI) or to a message of a PCI function, and
+ * may be bound to a port of domain 0:
+ *
+ *   interrupt -> vector -> by_vector[] -> pirqs[] -> port -> event
+ *
+ * Invariants, under pirq_lock
+ *   1. by_vector[x] is p != 0 if and only if pirq p is mapped and has vector x. A vector means the same on all CPUs, and is the pirq's from
+ *      mapping to unmapping: an interrupt that was on its way when the pirq was unbound finds its own pirq, without a port.
+ *   2. A pirq can interrupt only while it is bound; a level-triggered line not between an interrupt and eoi (`waits`), whatever the guest does
+ *      meanwhile. So a device that domain 0 neglects does not keep the machine busy.
+ *   3. `port` is p != 0 if and only if domain 0's port p is bound to this pirq (evtchn.c). It is written under the event channel lock and
+ *      pirq_lock, so either is enough to read it. A pirq that is unmapped while bound (LOST) is free again when its port closes.
+ *
+ * An interrupt is acknowledged before domain 0 hears of it; a level-triggered line is masked before that.
+ */
+#include <abi/physdev.h>
+#include <console.h>
+#include <evtchn.h>
+#include <irq.h>
+#include <msi.h>
+#include <pirq.h>
+
+enum { PIRQ_FREE, PIRQ_RESERVED, PIRQ_LINE, PIRQ_MESSAGE, PIRQ_LOST };
+
+static struct pirq {
+	u8 kind;
+	u8 vector;		/* of a mapped one; 0: the line is the hypervisor's own */
+	bool set_up;		/* of a line, whether mapped or not: by setup_gsi, */
+	bool level, low;	/* how it signals */
+	bool waits;		/* for eoi */
+	u32 port;
+	struct message message;
+} pirqs[NR_PIRQS];
+
+struct spinlock pirq_lock;
+static u16 by_vector[256];
+static u64 *eoi_page;
+static bool eoi_unmasks;
+
+/* --- vectors -------------------------------------------------------------------------------------------------------- */
+
+/* 0: none left. */
+static int vector_get(u32 n)
+{
+	for (int vector = VECTOR_DEVICE_FIRST; vector <= VECTOR_DEVICE_LAST; vector++) {
+		if (!by_vector[vector] && vector != 0x80) {
+			by_vector[vector] = n;
+			return vector;
+		}
+	}
+	return 0;
+}
+
+/* --- the source of a mapped pirq ------------------------------------------------------------------------------------- */
+
+/* The interrupt goes to this CPU; masked. */
+static void route(struct pirq *p, const struct cpu *c)
+{
+	if (p->kind == PIRQ_LINE)
+		ioapic_route(p - pirqs, p->vector, c->apic_id, p->level, p->low);
+	else
+		msi_program(&p->message, p->vector, c->apic_id);
+}
+
+static void mask(const struct pirq *p, bool masked)
+{
+	if (p->kind == PIRQ_LINE)
+		ioapic_mask(p - pirqs, masked);
+	else
+		msi_mask(&p->message, masked);
+}
+
+static bool is_mapped(const struct pirq *p)
+{
+	return p->kind == PIRQ_LINE || p->kind == PIRQ_MESSAGE;
+}
+
+static struct pirq *find_mapped(u32 n)
+{
+	return n < NR_PIRQS && is_mapped(&pirqs[n]) ? &pirqs[n] : NULL;
+}
+
+/* --- mapping --------------------------------------------------------------------------------------------------------- */
+
+static int map_line(u32 gsi)
+{
+	struct pirq *p = &pirqs[gsi];
+
+	if (p->kind == PIRQ_LINE)
+		return gsi;
+	if (p->kind == PIRQ_LOST)
+		return -EBUSY;
+	if (!ioapic_in_use(gsi)) {
+		p->vector = vector_get(gsi);
+		if (!p->vector)
+			return -ENOSPC;
+	}
+	if (!p->set_up)
+		ioapic_default_trigger(gsi, &p->level, &p->low);
+	p->kind = PIRQ_LINE;
+	p->waits = false;
+	return gsi;
+}
+
+/* No one has number 0, as on a PC the first line is the hypervisor's timer's. */
+int pirq_map_line(s32 gsi, s32 wanted)
+{
+	int result = -EINVAL;
+
+	if (gsi <= 0 || gsi >= NR_PIRQS || (wanted >= 0 && wanted != gsi))
+		return result;
+	spin_lock(&pirq_lock);
+	if (ioapic_has(gsi))
+		result = map_line(gsi);
+	spin_unlock(&pirq_lock);
+	return result;
+}
+
+/* The highest free number, or the one wanted. */
+static int choose_for_message(s32 wanted)
+{
+	u32 first = ioapic_gsis();
+
+	if (wanted >= 0) {
+		if ((u32)wanted < first || wanted >= NR_PIRQS)
+			return -EINVAL;
+		return pirqs[wanted].kind <= PIRQ_RESERVED ? wanted : -EEXIST;
+	}
+	for (u32 n = NR_PIRQS - 1; n >= first && n; n--)
+		if (pirqs[n].kind == PIRQ_FREE)
+			return n;
+	return -ENOSPC;
+}
+
+/* A function signals by one of MSI and MSI-X, and each message is mapped once. */
+static int message_is_taken(u16 function, bool msix, u32 entry)
+{
+	for (const struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++) {
+		if (p->kind != PIRQ_MESSAGE || p->message.function != function)
+			continue;
+		if (p->message.msix != msix)
+			return -EBUSY;
+		if (!msix || p->message.entry == entry)
+			return -EEXIST;
+	}
+	return 0;
+}
+
+static int map_message(u16 function, bool msix, u32 entry, s32 wanted)
+{
+	int n = choose_for_message(wanted), error = n < 0 ? n : message_is_taken(function, msix, entry);
+	struct pirq *p = &pirqs[n < 0 ? 0 : n];
+
+	if (!error)
+		error = msi_claim(&p->message, function, msix, entry);
+	if (error)
+		return error;
+	p->vector = vector_get(n);
+	if (!p->vector) {
+		msi_release(&p->message);
+		return -ENOSPC;
+	}
+	p->kind = PIRQ_MESSAGE;
+	route(p, current->cpu);
+	mask(p, true);
+	return n;
+}
+
+int pirq_map_message(u16 function, bool msix, u32 entry, s32 wanted)
+{
+	int result;
+
+	spin_lock(&pirq_lock);
+	result = map_message(function, msix, entry, wanted);
+	spin_unlock(&pirq_lock);
+	return result;
+}
+
+int pirq_reserve(bool line)
+{
+	enum { FIRST_PCI_LINE = 16 };
+	u32 lines;
+	int n = -ENOSPC;
+
+	spin_lock(&pirq_lock);
+	lines = ioapic_gsis();
+	for (u32 i = FIRST_PCI_LINE; line && i < lines && n < 0; i++)
+		if (pirqs[i].kind == PIRQ_FREE)
+			n = i;
+	if (!line)
+		n = choose_for_message(-1);
+	if (n >= 0)
+		pirqs[n].kind = PIRQ_RESERVED;
+	spin_unlock(&pirq_lock);
+	return n;
+}
+
+static void unmap(struct pirq *p)
+{
+	if (p->kind == PIRQ_MESSAGE)
+		msi_release(&p->message);
+	else if (p->vector)
+		ioapic_free(p - pirqs);
+	if (p->vector)
+		by_vector[p->vector] = 0;
+	p->vector = 0;
+	p->waits = false;
+	p->kind = p->port ? PIRQ_LOST : PIRQ_FREE;
+}
+
+int pirq_unmap(u32 n)
+{
+	struct pirq *p;
+
+	spin_lock(&pirq_lock);
+	p = find_mapped(n);
+	if (p)
+		unmap(p);
+	spin_unlock(&pirq_lock);
+	return p ? 0 : -EINVAL;
+}
+
+void pirq_unmap_function(u16 function)
+{
+	spin_lock(&pirq_lock);
+	for (struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++)
+		if (p->kind == PIRQ_MESSAGE && p->message.function == function)
+			unmap(p);
+	spin_unlock(&pirq_lock);
+}
+
+void pirq_restore_function(u16 function)
+{
+	spin_lock(&pirq_lock);
+	for (struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++) {
+		if (p->kind == PIRQ_MESSAGE && p->message.function == function) {
+			route(p, dom0->vcpu[0]->cpu);
+			mask(p, !p->port);
+		}
+	}
+	spin_unlock(&pirq_lock);
+}
+
+static int setup_line(u32 gsi, bool level, bool low)
+{
+	struct pirq *p = &pirqs[gsi];
+
+	if (!ioapic_has(gsi))
+		return -EINVAL;
+	if (p->set_up || p->port || ioapic_in_use(gsi))
+		return -EEXIST;
+	p->set_up = true;
+	p->level = level;
+	p->low = low;
+	return 0;
+}
+
+int pirq_setup_line(u32 gsi, bool level, bool low)
+{
+	int result;
+
+	if (gsi >= NR_PIRQS)
+		return -EINVAL;
+	spin_lock(&pirq_lock);
+	result = setup_line(gsi, level, low);
+	spin_unlock(&pirq_lock);
+	return result;
+}
+
+/* --- binding --------------------------------------------------------------------------------------------------------- */
+
+/* Tells domain 0 whether eoi is needed. */
+static void show_eoi(const struct pirq *p)
+{
+	u64 bit = 1ull << (p - pirqs) % 64;
+
+	if (!eoi_page)
+		return;
+	if (p->port && p->kind == PIRQ_LINE && p->level)
+		__atomic_or_fetch(&eoi_page[(p - pirqs) / 64], bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_and_fetch(&eoi_page[(p - pirqs) / 64], ~bit, __ATOMIC_SEQ_CST);
+}
+
+static int may_bind(u32 n)
+{
+	if (n >= NR_PIRQS)
+		return -EINVAL;
+	if (pirqs[n].port)
+		return -EEXIST;
+	if (!is_mapped(&pirqs[n]))
+		return -EPERM;
+	return pirqs[n].vector ? 0 : -EBUSY;
+}
+
+int pirq_bind(u32 n, u32 port, const struct cpu *c)
+{
+	int error;
+
+	spin_lock(&pirq_lock);
+	error = may_bind(n);
+	if (!error) {
+		pirqs[n].port = port;
+		pirqs[n].waits = false;
+		show_eoi(&pirqs[n]);
+		route(&pirqs[n], c);
+		mask(&pirqs[n], false);
+	}
+	spin_unlock(&pirq_lock);
+	return error;
+}
+
+void pirq_unbind(u32 n)
+{
+	struct pirq *p = &pirqs[n];
+
+	spin_lock(&pirq_lock);
+	p->port = 0;
+	show_eoi(p);
+	if (is_mapped(p))
+		mask(p, true);
+	else
+		p->kind = PIRQ_FREE;
+	spin_unlock(&pirq_lock);
+}
+
+void pirq_move(u32 n, const struct cpu *c)
+{
+	struct pirq *p = &pirqs[n];
+
+	spin_lock(&pirq_lock);
+	if (is_mapped(p)) {
+		route(p, c);
+		if (!p->waits)
+			mask(p, false);
+	}
+	spin_unlock(&pirq_lock);
+}
+
+u32 pirq_port(u32 n)
+{
+	return pirqs[n].port;
+}
+
+/* --- interrupts ------------------------------------------------------------------------------------------------------- */
+
+void pirq_interrupt(int vector)
+{
+	struct pirq *p;
+	u32 n;
+
+	spin_lock(&pirq_lock);
+	n = by_vector[vector];
+	p = &pirqs[n];
+	if (n && p->kind == PIRQ_LINE && p->level) {
+		mask(p, true);
+		p->waits = true;
+	}
+	spin_unlock(&pirq_lock);
+	apic_acknowledge();
+	if (n)
+		send_pirq(n);
+	else
+		log_warning("CPU %d: unexpected interrupt, vector 0x%x", current->cpu->id, vector);
+}
+
+int pirq_eoi(u32 n)
+{
+	struct pirq *p;
+	bool unmask;
+
+	spin_lock(&pirq_lock);
+	p = find_mapped(n);
+	unmask = p && eoi_unmasks && p->port;
+	if (p && p->waits) {
+		p->waits = false;
+		mask(p, !p->port);
+	}
+	spin_unlock(&pirq_lock);
+	if (unmask)
+		unmask_pirq(n);
+	return p ? 0 : -EINVAL;
+}
+
+void pirq_set_eoi_page(u64 *page, bool unmasks)
+{
+	spin_lock(&pirq_lock);
+	eoi_page = page;
+	eoi_unmasks = unmasks;
+	for (const struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++)
+		if (p->port)
+			show_eoi(p);
+	spin_unlock(&pirq_lock);
+}
