@@ -60,15 +60,15 @@ struct netif_extra_info {
 			uint8_t type;		/* 0x4 XEN_NETIF_GSO_TYPE_ */
 			uint8_t pad;		/* 0x5 */
 			uint16_t features;	/* 0x6 zero */
-		} gso;
+		} gso;				/* 0x2 */
 		struct {
 			uint8_t addr[6];	/* 0x2 */
-		} mcast;
+		} mcast;			/* 0x2 */
 		uint16_t pad[3];		/* 0x2 */
-	} u;
+	} u;					/* 0x2 */
 };
 
-/* 4 bytes, in a slot of 12. */
+/* In a slot of 12. 4 bytes. */
 struct netif_tx_response {
 	uint16_t id;		/* 0x0 */
 	int16_t status;		/* 0x2 NETIF_RSP_ */
