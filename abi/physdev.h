@@ -145,7 +145,7 @@ struct physdev_restore_msi {
 	uint8_t devfn;		/* 0x01 IN */
 };
 
-/* 12 bytes; with XEN_PCI_DEV_PXM a 32-bit word follows: its proximity domain. */
+/* 12 bytes. With XEN_PCI_DEV_PXM a 32-bit word follows: its proximity domain. */
 struct physdev_pci_device_add {
 	uint16_t seg;		/* 0x00 IN */
 	uint8_t bus;		/* 0x02 IN */
