@@ -23,6 +23,33 @@ static struct wait_queue watcher = WAIT_QUEUE_INIT(watcher);
 static struct timer restart_timer;
 static bool look;			/* set with every reason to look, cleared before looking */
 
+/* Who has stopped of late, in a circle: for `follow`, which asks after the record is gone. Under the lifecycle lock. */
+#define ENDS 8
+static struct {
+	char name[CONFIG_NAME_MAX];
+	u32 reason;
+} ends[ENDS];
+static unsigned int nr_ends;
+
+static void remember_end(const char *name, u32 reason)
+{
+	snprintf(ends[nr_ends % ENDS].name, CONFIG_NAME_MAX, "%s", name);
+	ends[nr_ends++ % ENDS].reason = reason;
+}
+
+bool actions_last_end(const char *name, u32 *reason)
+{
+	bool found = false;
+
+	domains_lock();
+	for (unsigned int i = nr_ends; !found && i && i + ENDS > nr_ends; i--) {
+		found = !strcmp(ends[(i - 1) % ENDS].name, name);
+		*reason = ends[(i - 1) % ENDS].reason;
+	}
+	domains_unlock();
+	return found;
+}
+
 static void wake_watcher(void *unused)
 {
 	look = true;
@@ -123,6 +150,7 @@ static void act(struct managed *d, u32 reason)
 	printf("domain %s: %s: %s\n", d->config.name, reason_name(reason), action_name(action));
 	xenstored_domain_died(d->domid);
 	d->handled = true;
+	remember_end(d->config.name, reason);
 	if (action == ACTION_RENAME_RESTART)
 		rename_restart(d);
 	if (action != ACTION_DESTROY && action != ACTION_RESTART)

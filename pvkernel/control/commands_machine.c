@@ -7,7 +7,6 @@
 #include "../include/hypercall.h"
 #include "../include/lib.h"
 #include "../include/mm.h"
-#include "../include/ops.h"
 #include "../include/shell.h"
 #include "../include/time.h"
 #include "control.h"
@@ -159,18 +158,3 @@ static int cmd_debug_keys(int argc, char **argv)
 	return err != 0;
 }
 COMMAND_AS(debug_keys, "debug-keys", cmd_debug_keys, "KEYS: as if they were pressed on the hypervisor's console");
-
-/* --- exit --- */
-
-/* tools/boot looks for this line and makes the number its own status. */
-static int cmd_exit(int argc, char **argv)
-{
-	u64 status = shell_failures() != 0;
-
-	if (argc > 2 || (argc == 2 && (!parse_u64(argv[1], &status) || status > 255)))
-		return usage("exit", "[STATUS], 0 to 255");
-	printf("exit status: %lu\n", status);
-	cpu->stop(STOP_POWEROFF);
-	return 1;
-}
-COMMAND(exit, cmd_exit, "[STATUS]: powers off; tools/boot's status, if not told 1 when a command has failed, otherwise 0");

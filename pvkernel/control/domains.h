@@ -72,6 +72,8 @@ int tree_write(const struct managed *d, u64 store_mfn, u64 console_mfn);	/* all 
 void tree_remove(const struct managed *d);
 int tree_rename(const struct managed *d, const u8 old_uuid[16]);
 
+/* The shutdown reason of the latest of that name that was destroyed when it had stopped; false: none of the latest few. */
+bool actions_last_end(const char *name, u32 *reason);
 void actions_init(void);
 
 #endif
