@@ -4,6 +4,7 @@
 #include "../include/shell.h"
 #include "autostart.h"
 #include "domains.h"
+#include "network/switch.h"
 #include "ramdisk.h"
 #include "xenstored.h"
 
@@ -14,6 +15,7 @@ void services_init(void)
 	shell_prompt = "pvcontrol> ";
 	ramdisk_init();
 	xenstored_init();
+	switch_init();
 	domains_init();
 	autostart_run();
 }

@@ -112,8 +112,10 @@ struct net_device {
 	/* Takes the caller's reference, whatever comes of it. May be called by threads only; full queues drop. */
 	void (*send)(struct net_device *d, struct packet *p);
 	void (*flush)(struct net_device *d);	/* after some sends: notifies; may be NULL */
-	/* The user's: takes the reference. Called by a thread. */
+	/* The user's: takes the reference. Called by one thread at a time. */
 	void (*receive)(struct net_device *d, struct packet *p);
+	void (*received)(struct net_device *d);	/* the user's, NULL if it does not care: after some receive(), by a driver that batches */
+	bool batches;		/* the driver calls received() after each batch of receive(), if it is not NULL */
 	void *user, *data;	/* the user's, the driver's */
 	struct net_user *owner;	/* NULL: nobody wanted it so far */
 	u64 rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Which port an Ethernet address was last seen at. */
+#ifndef CONTROL_MAC_TABLE_H
+#define CONTROL_MAC_TABLE_H
+
+#include "../../include/types.h"
+
+#define MAC_ENTRIES 2048
+#define MAC_BUCKETS 512
+#define MAC_AGE (300ul * 1000000000ul)	/* ns after which a learned address is forgotten */
+
+/* Embedded in who owns addresses. */
+struct mac_owner {
+	u32 entries, max;		/* how many are its now, how many it may have learned */
+};
+
+struct mac_entry {
+	u64 key;			/* the address, and the segment in the upper 16 bits */
+	struct mac_owner *owner;	/* NULL: free */
+	u64 seen;
+	bool fixed;
+	u16 next;
+};
+
+struct mac_table {
+	u64 seed;			/* odd */
+	u16 first_free;
+	u16 bucket[MAC_BUCKETS];	/* index + 1 of the first entry */
+	struct mac_entry entry[MAC_ENTRIES];
+};
+
+void mac_init(struct mac_table *t, u64 random);
+u64 mac_key(u16 segment, const u8 mac[6]);
+struct mac_owner *mac_find(struct mac_table *t, u64 key, u64 now);	/* NULL: not known */
+/* False: its owner has it for good, o has as many as it may, or the table is full. */
+bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now);
+bool mac_fix(struct mac_table *t, struct mac_owner *o, u64 key);	/* o's for good; false: another's for good, or no room */
+void mac_forget(struct mac_table *t, struct mac_owner *o);
+
+#endif
