@@ -4,6 +4,8 @@
  * (image, modules, p2m list, start_info, page tables, stack) lie together from the image on; all
  * frames before and after them are free. Natively the memory map says what is RAM.
  */
+#include <abi/memory.h>
+
 #include "boot.h"
 #include "console.h"
 #include "hypercall.h"
@@ -63,6 +65,25 @@ static u64 page_after_ring(u64 mfn)
 	return mfn && !boot.initial_domain ? mfn_to_pfn(mfn) + 1 : 0;
 }
 
+/*
+ * What the toolstack may ever give us, as the end of RAM in the memory map. Each page of it costs 32 bytes here of what there
+ * is at boot, so that no more than an eighth of that goes into the hope for more.
+ */
+#define MOST_GROWTH 16
+
+static u64 most_pages(u64 now)
+{
+	u8 entry[XEN_MEMORY_MAP_ENTRY_SIZE];
+	struct xen_memory_map map = { .nr_entries = 1, .buffer = (u64)entry };
+	u64 first, bytes;
+
+	if (HYPERVISOR_memory_op(XENMEM_memory_map, &map) || !map.nr_entries)
+		return now;
+	memcpy(&first, entry, sizeof(first));
+	memcpy(&bytes, entry + sizeof(first), sizeof(bytes));
+	return first ? now : MIN(MAX(bytes >> PAGE_SHIFT, now), now * MOST_GROWTH);
+}
+
 static void find_pv_memory(u64 stack)
 {
 	const struct start_info *si = boot.start_info;
@@ -76,9 +97,10 @@ static void find_pv_memory(u64 stack)
 	used = MAX(used, page_after_ring(si->console.domU.mfn));
 	if (si->mod_start)
 		used = MAX(used, page_after(si->mod_start + si->mod_len));
-	boot.nr_pages = si->nr_pages;
+	boot.ram_pages = si->nr_pages;
+	boot.nr_pages = boot.initial_domain ? si->nr_pages : most_pages(si->nr_pages);
 	add_free(1, virt_to_pfn(image_start));
-	add_free(used, boot.nr_pages);
+	add_free(used, boot.ram_pages);
 }
 
 void pv_start(const struct start_info *si, u64 stack)
@@ -88,7 +110,7 @@ void pv_start(const struct start_info *si, u64 stack)
 	boot.start_info = si;
 	boot.initial_domain = si->flags & SIF_INITDOMAIN;
 	memcpy(boot.cmdline, si->cmd_line, sizeof(boot.cmdline) - 1);
-	p2m_init((u64 *)si->mfn_list);
+	p2m_init((u64 *)si->mfn_list, si->nr_pages);
 	map_shared_info();
 	find_pv_memory(stack);
 	kernel_main();
@@ -122,7 +144,7 @@ static void add_native_ram(u64 base, u64 end)
 {
 	u64 first = PAGE_ALIGN_UP(base) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 
-	boot.nr_pages = MAX(boot.nr_pages, last);
+	boot.nr_pages = boot.ram_pages = MAX(boot.nr_pages, last);
 	add_free(MAX(first, virt_to_pfn(image_end)), last);
 }
 

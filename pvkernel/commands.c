@@ -10,7 +10,7 @@
 
 static int cmd_mem(int argc, char **argv)
 {
-	printf("frames       %lu, %lu free\n", boot.nr_pages, pages_free());
+	printf("frames       %lu of at most %lu, %lu free\n", pages_total(), boot.nr_pages, pages_free());
 	printf("heap         %lu bytes used\n", heap_used());
 	printf("arena        %lu pages mapped at %lx\n", arena_used(), ARENA_BASE);
 	printf("root table   pfn %lu, mfn %lu\n", root_pfn(), pfn_to_mfn(root_pfn()));

@@ -34,7 +34,7 @@ static void shell_thread(void *unused)
 
 void kernel_main(void)
 {
-	printf("pvkernel: %lu MiB, %s, command line: %s\n", boot.nr_pages >> 8,
+	printf("pvkernel: %lu MiB, %s, command line: %s\n", boot.ram_pages >> 8,
 	       boot.native ? "native" : boot.initial_domain ? "domain 0" : "guest domain", boot.cmdline);
 	choose_cpu();
 	traps_init();

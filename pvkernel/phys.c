@@ -24,7 +24,7 @@ struct page {
 
 static struct page *pages;
 static u32 free_head[MAX_ORDER + 1];
-static u64 nr_free;
+static u64 nr_free, nr_total;
 
 static void link_block(u64 pfn, unsigned int order)
 {
@@ -107,6 +107,34 @@ u16 *page_note(u64 pfn)
 	return &pages[pfn].note;
 }
 
+u64 pages_total(void)
+{
+	return nr_total;
+}
+
+u64 page_take_out(void)
+{
+	u64 pfn = page_alloc();
+	bool irq = irq_save();
+
+	if (pfn != NO_PAGE) {
+		pages[pfn].state = STATE_NONE;
+		nr_total--;
+	}
+	irq_restore(irq);
+	return pfn;
+}
+
+void page_put_in(u64 pfn)
+{
+	bool irq = irq_save();
+
+	ASSERT(pfn && pfn < boot.nr_pages && pages[pfn].state == STATE_NONE);
+	nr_total++;
+	insert_block(pfn, 0);
+	irq_restore(irq);
+}
+
 /* A range in the largest aligned blocks that it holds. */
 static void add_range(u64 first, u64 end)
 {
@@ -122,23 +150,32 @@ static void add_range(u64 first, u64 end)
 	}
 }
 
-/* The array comes out of the first range that has room; the direct map reaches it. */
-void phys_init(void)
+/* A table with an entry for each pfn, out of the first range that has room; the direct map reaches it. */
+static void *take_table(size_t entry_size)
 {
-	u64 need = PAGE_ALIGN_UP(boot.nr_pages * sizeof(*pages)) >> PAGE_SHIFT;
+	u64 need = PAGE_ALIGN_UP(boot.nr_pages * entry_size) >> PAGE_SHIFT;
 
-	for (unsigned int i = 0; !pages && i < boot.nr_free; i++) {
+	for (unsigned int i = 0; i < boot.nr_free; i++) {
 		struct ram_range *r = &boot.free[i];
 
 		r->first = MAX(r->first, 1);
 		if (r->first + need <= r->end) {
-			pages = pfn_to_virt(r->first);
+			void *table = pfn_to_virt(r->first);
+
 			r->first += need;
+			return table;
 		}
 	}
-	if (!pages)
-		panic("no room for the table of %lu frames", boot.nr_pages);
-	memset(pages, 0, need << PAGE_SHIFT);
+	panic("no room for a table of %lu frames", boot.nr_pages);
+}
+
+void phys_init(void)
+{
+	if (boot.ram_pages < boot.nr_pages)
+		p2m_move(take_table(sizeof(u64)), boot.nr_pages);
+	pages = take_table(sizeof(*pages));
+	memset(pages, 0, boot.nr_pages * sizeof(*pages));
+	nr_total = boot.ram_pages;
 	for (unsigned int i = 0; i < boot.nr_free; i++)
 		add_range(boot.free[i].first, boot.free[i].end);
 }

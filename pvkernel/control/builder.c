@@ -115,7 +115,7 @@ static int tell_memory_map(struct builder *b)
 {
 	struct xen_memory_domain which = { b->domid };
 	long most = HYPERVISOR_memory_op(XENMEM_maximum_reservation, &which);
-	u64 bytes = MAX(most > 0 ? (u64)most : 0, b->request->pages) << PAGE_SHIFT;
+	u64 bytes = MAX(most > 0 ? (u64)most : 0, b->request->max_pages) << PAGE_SHIFT;
 	u8 entry[XEN_MEMORY_MAP_ENTRY_SIZE] = { [16] = XEN_E820_RAM };	/* from address 0 on */
 	struct xen_foreign_memory_map map = { .domid = b->domid, .map = { 1, (u64)entry } };
 	long err;

@@ -9,7 +9,7 @@ struct build_request {
 	const void *kernel, *ramdisk;	/* files as they are, in place for ever; no ramdisk: NULL */
 	u64 kernel_size, ramdisk_size;
 	const char *cmdline;
-	u64 pages;			/* memory now */
+	u64 pages, max_pages;		/* memory now, and ever */
 	u32 store_port, console_port;	/* the domain's ends, unbound, for domain 0 */
 };
 

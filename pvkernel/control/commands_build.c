@@ -126,7 +126,7 @@ static int cmd_build(int argc, char **argv)
 	request.kernel_size = kernel->size;
 	request.ramdisk = ramdisk ? ramdisk->data : NULL;
 	request.ramdisk_size = ramdisk ? ramdisk->size : 0;
-	request.pages = mib << 8;
+	request.pages = request.max_pages = mib << 8;
 	err = create(request.pages, &domid, ports);
 	request.store_port = ports[0];
 	request.console_port = ports[1];

@@ -208,7 +208,7 @@ static long build(struct up *up)
 {
 	const struct domain_config *c = up->config;
 	struct build_request request = {
-		.cmdline = c->extra, .pages = c->memory / 4,
+		.cmdline = c->extra, .pages = c->memory / 4, .max_pages = c->maxmem / 4,
 		.store_port = up->d->remote_store_port, .console_port = up->d->remote_console_port,
 	};
 	long err = find_file(up, "kernel", c->kernel, &request.kernel, &request.kernel_size);

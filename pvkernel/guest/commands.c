@@ -48,7 +48,7 @@ static int cmd_info(int argc, char **argv)
 	memcpy(vendor + 8, &id[2], 4);
 	printf("processor    %s, ring %lu, cr0 %lx, cr4 %lx\n", vendor, boot.native ? 0ul : 3ul,
 	       read_cr0(), read_cr4());
-	printf("memory       %lu MiB, %lu free\n", boot.nr_pages >> 8, pages_free() >> 8);
+	printf("memory       %lu MiB, %lu free\n", pages_total() >> 8, pages_free() >> 8);
 	printf("up           %lu ms\n", now() / NSEC_PER_MSEC);
 	ops_describe();
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../../drivers/frontend/xenbus_front.h"
+#include "../../drivers/frontend/balloon.h"
 #include "../include/boot.h"
 #include "../include/lib.h"
 #include "../include/shell.h"
@@ -13,6 +14,7 @@ void services_init(void)
 	xs_init();
 	frontends_init();
 	shutdown_init();
+	balloon_init();
 }
 
 /* For who asks many guests whether they live. */

@@ -18,7 +18,8 @@ struct boot_info {
 	bool initial_domain;		/* domain 0: console by console_io, power by sched_op */
 	const struct start_info *start_info;	/* NULL when native */
 	u64 entry_tsc;			/* the TSC on the way in */
-	u64 nr_pages;			/* every pfn is below */
+	u64 nr_pages;			/* every pfn is below, those that only the balloon will fill too */
+	u64 ram_pages;			/* pfns below have frames at boot */
 	struct ram_range free[MAX_RAM_RANGES];	/* RAM that nobody uses yet */
 	unsigned int nr_free;
 	char cmdline[MAX_GUEST_CMDLINE];

@@ -45,7 +45,9 @@ extern u64 pte_nx;			/* PTE_NX, or 0 where the processor lacks it */
 
 /* --- p2m.c --- */
 
-void p2m_init(u64 *list);
+void p2m_init(u64 *list, u64 count);
+void p2m_move(u64 *list, u64 count);	/* from now on the list is there, and longer; what is new has no frames */
+void p2m_set(u64 pfn, u64 mfn);
 u64 pfn_to_mfn(u64 pfn);		/* INVALID_MFN for a hole */
 u64 mfn_to_pfn(u64 mfn);		/* NO_PAGE if it is not one of ours */
 
@@ -57,6 +59,9 @@ void phys_init(void);
 u64 page_alloc_order(unsigned int order);	/* first pfn, or NO_PAGE; content undefined */
 void page_free_order(u64 pfn, unsigned int order);
 u64 pages_free(void);
+u64 pages_total(void);			/* that have frames */
+u64 page_take_out(void);		/* as page_alloc(), and its frame is about to go */
+void page_put_in(u64 pfn);		/* its frame has come: it is free */
 static inline u64 page_alloc(void)
 {
 	return page_alloc_order(0);

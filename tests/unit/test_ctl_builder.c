@@ -329,7 +329,7 @@ static int try(const struct trial *t, struct build_result *result)
 {
 	static struct maker m;
 	struct build_request r = {
-		.kernel = m.bytes, .cmdline = "one two", .pages = t->pages, .store_port = 1, .console_port = 2,
+		.kernel = m.bytes, .cmdline = "one two", .pages = t->pages, .max_pages = t->pages, .store_port = 1, .console_port = 2,
 		.ramdisk = t->ramdisk_size ? ramdisk : NULL, .ramdisk_size = t->ramdisk_size,
 	};
 

@@ -25,12 +25,12 @@
 #define NO_PAGE 0ul
 #define MAX_ORDER 10
 #define ASSERT(cond) assert_true(cond)
-#define panic(...) fail_msg(__VA_ARGS__)
+#define panic(...) do { fail_msg(__VA_ARGS__); abort(); } while (0)
 
 #define NR_PAGES 5000
 
 static struct {
-	u64 nr_pages;
+	u64 nr_pages, ram_pages;
 	struct ram_range { u64 first, end; } free[4];
 	unsigned int nr_free;
 } boot;
@@ -56,10 +56,22 @@ static void irq_restore(bool was)
 {
 }
 
+/* The list of frames moved: how long it is now. */
+static u64 p2m_entries;
+
+static void p2m_move(u64 *list, u64 count)
+{
+	list[count - 1] = 0;
+	p2m_entries = count;
+}
+
 void phys_init(void);
 u64 page_alloc_order(unsigned int order);
 void page_free_order(u64 pfn, unsigned int order);
 u64 pages_free(void);
+u64 pages_total(void);
+u64 page_take_out(void);
+void page_put_in(u64 pfn);
 u16 *page_note(u64 pfn);
 void *kmalloc(size_t size);
 void kfree(void *p);
@@ -83,7 +95,7 @@ static int setup(void **state)
 	memset(pieces, 0, sizeof(pieces));
 	pages = NULL;
 	nr_free = bytes_used = 0;
-	boot.nr_pages = NR_PAGES;
+	boot.nr_pages = boot.ram_pages = NR_PAGES;
 	boot.nr_free = 3;
 	boot.free[0] = (struct ram_range){ 0, 7 };
 	boot.free[1] = (struct ram_range){ 100, 2111 };
@@ -191,12 +203,58 @@ static void test_heap(void **state)
 	assert_null(kmalloc(PAGE_SIZE << (MAX_ORDER + 1)));
 }
 
+/* All that is free goes to the balloon and comes back; nothing else moves, and blocks grow together again. */
+static void test_balloon(void **state)
+{
+	static u64 taken[NR_PAGES];
+	u64 n = 0, free_before = pages_free(), total = pages_total();
+	u64 big = page_alloc_order(MAX_ORDER), pfn;
+
+	assert_int_not_equal(big, NO_PAGE);
+	page_free_order(big, MAX_ORDER);
+	while ((pfn = page_take_out()) != NO_PAGE) {
+		model_take(pfn, 0);
+		taken[n++] = pfn;
+		assert_int_equal(pages_total(), total - n);
+	}
+	assert_int_equal(n, free_before);
+	assert_int_equal(page_alloc(), NO_PAGE);
+	while (n--) {
+		page_put_in(taken[n]);
+		model_give(taken[n], 0);
+	}
+	assert_int_equal(pages_free(), free_before);
+	assert_int_equal(pages_total(), total);
+	assert_int_equal(page_alloc_order(MAX_ORDER), big);
+	page_free_order(big, MAX_ORDER);
+}
+
+/* Room for more than there is: the tables are as long as all of it, and no frame is made up. */
+static void test_room_to_grow(void **state)
+{
+	pages = NULL;
+	nr_free = 0;
+	memset(free_head, 0, sizeof(free_head));
+	boot.nr_free = 1;
+	boot.free[0] = (struct ram_range){ 1, NR_PAGES / 2 };
+	boot.ram_pages = NR_PAGES / 2;
+	p2m_entries = 0;
+	phys_init();
+	assert_int_equal(p2m_entries, NR_PAGES);
+	assert_int_equal(pages_total(), NR_PAGES / 2);
+	assert_in_range(pages_free(), 1, NR_PAGES / 2 - boot.free[0].first);
+	page_put_in(NR_PAGES - 1);
+	assert_int_equal(pages_total(), NR_PAGES / 2 + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_random, setup),
 		cmocka_unit_test_setup(test_all_and_back, setup),
 		cmocka_unit_test_setup(test_heap, setup),
+		cmocka_unit_test_setup(test_balloon, setup),
+		cmocka_unit_test_setup(test_room_to_grow, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
