@@ -111,6 +111,17 @@ int evtchn_bind_ipi(evtchn_handler_t fn, void *arg)
 	return op.port;
 }
 
+int evtchn_bind_pirq(u32 pirq, bool share, evtchn_handler_t fn, void *arg)
+{
+	struct evtchn_bind_pirq op = { .pirq = pirq, .flags = share ? BIND_PIRQ__WILL_SHARE : 0 };
+	int err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_pirq, &op);
+
+	if (err)
+		return err;
+	evtchn_set_handler(op.port, fn, arg);
+	return op.port;
+}
+
 int evtchn_alloc_unbound(u16 remote, evtchn_handler_t fn, void *arg)
 {
 	struct evtchn_alloc_unbound op = { .dom = DOMID_SELF, .remote_dom = remote };

@@ -3,6 +3,7 @@
 #include "../include/boot.h"
 #include "../include/shell.h"
 #include "autostart.h"
+#include "devices/devices.h"
 #include "domains.h"
 #include "network/switch.h"
 #include "ramdisk.h"
@@ -14,6 +15,7 @@ void services_init(void)
 		return;
 	shell_prompt = "pvcontrol> ";
 	ramdisk_init();
+	devices_init();
 	xenstored_init();
 	switch_init();
 	domains_init();

@@ -13,6 +13,7 @@ void evtchn_upcall(void);
 /* Each returns the new port, or a negative errno of the hypercall. */
 int evtchn_bind_virq(u32 virq, evtchn_handler_t fn, void *arg);
 int evtchn_bind_ipi(evtchn_handler_t fn, void *arg);
+int evtchn_bind_pirq(u32 pirq, bool share, evtchn_handler_t fn, void *arg);	/* share: a line that other domains may use, too */
 int evtchn_alloc_unbound(u16 remote, evtchn_handler_t fn, void *arg);
 int evtchn_bind_interdomain(u16 remote, u32 remote_port, evtchn_handler_t fn, void *arg);
 
