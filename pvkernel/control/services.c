@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What domain 0 starts before its prompt, each after what it uses. */
+#include "../../drivers/backend/blkback.h"
 #include "../include/boot.h"
 #include "../include/shell.h"
 #include "autostart.h"
@@ -19,5 +20,6 @@ void services_init(void)
 	xenstored_init();
 	switch_init();
 	domains_init();
+	blkback_init();
 	autostart_run();
 }
