@@ -52,7 +52,7 @@ HV_OBJ := $(HV_SRC:%=$(B)/%.o)
 CHECK_SAME := hypervisor/domain/inflate.c
 CHECK_OBJ := $(patsubst %,$(B)/check/%.o,$(filter-out $(CHECK_SAME),$(HV_SRC)) $(wildcard hypervisor/check/*.c)) $(CHECK_SAME:%=$(B)/%.o)
 # The guest kernel, linked twice: for guests with the frontends, for domain 0 with the toolstack and the backends.
-KERNEL_SRC := $(wildcard pvkernel/*.c pvkernel/*.S pvkernel/net/*.c ring-buffers/*.c)
+KERNEL_SRC := $(wildcard pvkernel/*.c pvkernel/*.S pvkernel/net/*.c pvkernel/net/*/*.c ring-buffers/*.c)
 PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*.c drivers/frontend/*.c))
 CTL_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/control/*.c pvkernel/control/*/*.c drivers/backend/*.c))
 # What the builders of guests and of domain 0 share: the parser of images, and where a domain's first pages lie.
@@ -63,7 +63,7 @@ CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard test
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-include tools/libdeflate.mk tools/decompressors.mk
+include tools/libdeflate.mk tools/decompressors.mk tools/lwip.mk
 
 # --- products --------------------------------------------------------------
 

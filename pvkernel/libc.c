@@ -167,3 +167,11 @@ unsigned long strtoul(const char *s, char **end, int base)
 		*end = (char *)s;
 	return value;
 }
+
+long strtol(const char *s, char **end, int base)
+{
+	bool negative = *s == '-';
+	unsigned long value = MIN(strtoul(s + negative, end, base), ~0ul >> 1);
+
+	return negative ? -(long)value : (long)value;
+}

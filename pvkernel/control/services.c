@@ -3,6 +3,7 @@
 #include "../../drivers/backend/blkback.h"
 #include "../include/boot.h"
 #include "../include/shell.h"
+#include "../include/stack.h"
 #include "autostart.h"
 #include "devices/devices.h"
 #include "domains.h"
@@ -21,5 +22,6 @@ void services_init(void)
 	switch_init();
 	domains_init();
 	blkback_init();
+	stack_init();
 	autostart_run();
 }

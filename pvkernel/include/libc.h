@@ -17,5 +17,6 @@ long time(long *to);			/* the wall clock's seconds since 1970 */
 void abort(void) __attribute__((noreturn));
 size_t strnlen(const char *s, size_t max);
 unsigned long strtoul(const char *s, char **end, int base);
+long strtol(const char *s, char **end, int base);
 
 #endif
