@@ -93,11 +93,36 @@ static u16 function_of(u8 bus, u8 devfn)
 	return bus << 8 | devfn;
 }
 
+/* Functions that domain 0 told of: only they get messages. */
+static u64 known[65536 / 64];
+
+static bool is_known(u16 function)
+{
+	return READ_ONCE(known[function / 64]) >> function % 64 & 1;
+}
+
+static void set_known(u16 function, bool is)
+{
+	u64 bit = 1ull << function % 64;
+
+	if (is)
+		__atomic_or_fetch(&known[function / 64], bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_and_fetch(&known[function / 64], ~bit, __ATOMIC_SEQ_CST);
+}
+
+/* Several MSI messages of one function would need numbers that follow each other on one CPU; they are refused. */
 static int map_message(const struct physdev_map_pirq *op)
 {
-	if (op->type == MAP_PIRQ_TYPE_MSI_SEG && (u32)op->bus >> 16)
+	u16 function = function_of(op->bus, op->devfn);
+
+	if (op->type == MAP_PIRQ_TYPE_MULTI_MSI && op->table_base)
+		return -EINVAL;
+	if (op->type == MAP_PIRQ_TYPE_MULTI_MSI && op->entry_nr != 1)
+		return op->entry_nr > 1 && op->entry_nr <= 32 ? -EOPNOTSUPP : -EINVAL;
+	if ((op->type != MAP_PIRQ_TYPE_MSI && (u32)op->bus >> 16) || !is_known(function))
 		return -ENODEV;
-	return pirq_map_message(function_of(op->bus, op->devfn), op->table_base, op->entry_nr, op->pirq);
+	return pirq_map_message(function, op->table_base, op->entry_nr, op->pirq);
 }
 
 static long map_pirq(struct domain *d, void *structure)
@@ -109,7 +134,7 @@ static long map_pirq(struct domain *d, void *structure)
 		return domain_find(op->domid) ? -EPERM : -ESRCH;
 	if (op->type == MAP_PIRQ_TYPE_GSI)
 		result = pirq_map_line(op->index, op->pirq);
-	else if (op->type == MAP_PIRQ_TYPE_MSI || op->type == MAP_PIRQ_TYPE_MSI_SEG)
+	else if (op->type == MAP_PIRQ_TYPE_MSI || op->type == MAP_PIRQ_TYPE_MSI_SEG || op->type == MAP_PIRQ_TYPE_MULTI_MSI)
 		result = map_message(op);
 	if (result < 0)
 		return result;
@@ -173,12 +198,18 @@ static long for_function(u16 segment, u8 bus, u8 devfn, int what)
 	u16 function = function_of(bus, devfn);
 	long result = 0;
 
-	if (!segment && what == REMOVE)
-		pirq_unmap_function(function);	/* though it be gone already */
-	if (segment || !pci_exists(function))
+	if (segment)
 		return -ENODEV;
-	if (what == RESTORE)
+	if (what == ADD)
+		set_known(function, true);
+	if (!is_known(function))
+		return -ENODEV;
+	if (what == REMOVE) {
+		set_known(function, false);
+		pirq_unmap_function(function);
+	} else if (what == RESTORE) {
 		pirq_restore_function(function);
+	}
 	if (what == PREPARE || what == RELEASE) {
 		spin_lock(&pirq_lock);
 		result = what == PREPARE ? msix_prepare(function) : msix_unprepare(function);

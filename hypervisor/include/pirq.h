@@ -12,7 +12,7 @@
 extern struct spinlock pirq_lock;	/* pirqs, the I/O APICs, messages and their tables */
 
 /* Each gives the pirq, or an errno; wanted < 0: any. */
-int pirq_map_line(s32 gsi, s32 wanted);		/* -EINVAL, -EBUSY: unmapped, but its port is not closed; -ENOSPC: no vector */
+int pirq_map_line(s32 gsi, s32 wanted);		/* -EINVAL; -EEXIST: it has or will have another pirq, or its port is not closed yet; -ENOSPC: no vector */
 int pirq_map_message(u16 function, bool msix, u32 entry, s32 wanted);	/* -EEXIST, -EBUSY, -ENOSPC, and as msi_claim() */
 int pirq_reserve(bool line);			/* for a later mapping; -ENOSPC */
 

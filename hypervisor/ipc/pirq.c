@@ -91,7 +91,7 @@ static int map_line(u32 gsi)
 	if (p->kind == PIRQ_LINE)
 		return gsi;
 	if (p->kind == PIRQ_LOST)
-		return -EBUSY;
+		return -EEXIST;
 	if (!ioapic_in_use(gsi)) {
 		p->vector = vector_get(gsi);
 		if (!p->vector)
@@ -109,11 +109,11 @@ int pirq_map_line(s32 gsi, s32 wanted)
 {
 	int result = -EINVAL;
 
-	if (gsi <= 0 || gsi >= NR_PIRQS || (wanted >= 0 && wanted != gsi))
+	if (gsi <= 0 || gsi >= NR_PIRQS)
 		return result;
 	spin_lock(&pirq_lock);
 	if (ioapic_has(gsi))
-		result = map_line(gsi);
+		result = wanted >= 0 && wanted != gsi ? -EEXIST : map_line(gsi);
 	spin_unlock(&pirq_lock);
 	return result;
 }

@@ -22,6 +22,12 @@ void pci_write(uint8_t devfn, uint8_t at, uint32_t x)
 	__asm__ volatile("outl %0, %w1" : : "a"(x), "d"(0xcfc));
 }
 
+void pci_write16(uint8_t devfn, uint8_t at, uint16_t x)
+{
+	select(devfn, at);
+	__asm__ volatile("outw %0, %w1" : : "a"(x), "d"(0xcfc + (at & 3)));
+}
+
 uint8_t pci_find_capability(uint8_t devfn, uint8_t id)
 {
 	uint8_t at = pci_read(devfn, 0x34);

@@ -9,6 +9,7 @@
 /* A function of bus 0, by device << 3 | function. The kernel needs IOPL 1. */
 uint32_t pci_read(uint8_t devfn, uint8_t at);
 void pci_write(uint8_t devfn, uint8_t at, uint32_t x);
+void pci_write16(uint8_t devfn, uint8_t at, uint16_t x);
 uint8_t pci_find_capability(uint8_t devfn, uint8_t id);	/* 0: none */
 uint64_t pci_bar(uint8_t devfn, unsigned int n);		/* address of a memory window */
 
