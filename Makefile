@@ -182,8 +182,9 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 # The guest kernel's tests see its headers, and the hypervisor's not at all.
+PVK_FUZZ := cpio config xenstore ring packet netback blkback
 $(B)/unit/test_pvk_% $(B)/unit/test_ctl_% $(B)/unit/test_ring_% $(B)/unit/test_race_% \
-$(B)/fuzz/fuzz_cpio $(B)/fuzz/fuzz_config $(B)/fuzz/fuzz_xenstore $(B)/fuzz/fuzz_packet $(B)/fuzz/fuzz_netback $(B)/fuzz/fuzz_blkback: HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
+$(PVK_FUZZ:%=$(B)/fuzz/fuzz_%): HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
 
 # The builder of guests is half the hypervisor's.
 $(B)/unit/test_ctl_builder: HOST_CFLAGS += -Ihypervisor/include
