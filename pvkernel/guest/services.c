@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../../drivers/frontend/balloon.h"
+#include "../../drivers/frontend/blkfront.h"
 #include "../../drivers/frontend/netfront.h"
 #include "../include/boot.h"
 #include "../include/shell.h"
@@ -12,6 +13,7 @@ void services_init(void)
 	if (boot.native || boot.initial_domain)
 		return;
 	xs_init();
+	blkfront_init();
 	frontend_register(&netfront_driver);
 	frontends_init();
 	stack_init();
