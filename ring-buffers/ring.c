@@ -57,7 +57,7 @@ void ring_front_init(struct ring_front *r, void *pages, u32 bytes, u32 slot)
 int ring_back_init(struct ring_back *r, void *pages, u32 bytes, u32 slot)
 {
 	struct ring_header *shared = pages;
-	u32 rsp_prod = READ_ONCE(shared->rsp_prod), req_prod = READ_ONCE(shared->req_prod);
+	u32 rsp_prod = ring_load(&shared->rsp_prod), req_prod = ring_load(&shared->req_prod);
 
 	*r = (struct ring_back){ .shared = shared, .entries = ring_entries(bytes, slot), .slot = slot, .req_cons = rsp_prod,
 				 .req_seen = rsp_prod, .rsp_prod = rsp_prod, .rsp_published = rsp_prod };

@@ -54,6 +54,8 @@ void packet_read(const struct packet *p, u32 offset, void *to, u32 length);	/* w
 void packet_write(struct packet *p, u32 offset, const void *from, u32 length);
 void packet_trim(struct packet *p, u32 length);	/* to at most so many bytes, at least 1 */
 bool packet_pull_up(struct packet *p, u32 length);	/* so many bytes, at most 256, are in the first piece; false: it has no room */
+/* q, of one piece and from packet_alloc(), as p is, becomes p's last piece and is no more; false: p has no room for it. */
+bool packet_join(struct packet *p, struct packet *q);
 u8 *packet_push(struct packet *p, u32 length);	/* room for so many more bytes in front; NULL: none there */
 
 /* --- checksum.c --- */

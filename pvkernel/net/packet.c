@@ -203,6 +203,17 @@ bool packet_pull_up(struct packet *p, u32 length)
 	return true;
 }
 
+/* The page of q's piece is q's own, which the end of p frees as it does any other piece's. */
+bool packet_join(struct packet *p, struct packet *q)
+{
+	if (p->nr_pieces == PACKET_PIECES)
+		return false;
+	ASSERT(q->nr_pieces == 1 && q->references == 1 && q->release == release_pages && p->release == release_pages);
+	p->pieces[p->nr_pieces++] = q->pieces[0];
+	p->length += q->length;
+	return true;
+}
+
 u8 *packet_push(struct packet *p, u32 length)
 {
 	if (p->release != release_pages || p->pieces[0].data - length < (u8 *)(p + 1))

@@ -42,6 +42,7 @@ struct virtio_device {
 
 /* Finds the registers and resets. False: not such a device; it has said why. */
 bool virtio_open(struct virtio_device *v, struct pci_device *pci);
+u64 virtio_offered(const struct virtio_device *v);	/* features */
 /* wanted: features that the driver can use. False: the device does not agree. */
 bool virtio_agree(struct virtio_device *v, u64 wanted);
 /* Rings for `nr` queues, and their interrupts; queues[n].came and .arg are set. False: it has said why. */

@@ -92,14 +92,20 @@ bool virtio_open(struct virtio_device *v, struct pci_device *pci)
 	return reset(v);
 }
 
-bool virtio_agree(struct virtio_device *v, u64 wanted)
+u64 virtio_offered(const struct virtio_device *v)
 {
 	u64 offered;
 
 	v->common->device_feature_select = 0;
 	offered = v->common->device_feature;
 	v->common->device_feature_select = 1;
-	offered |= (u64)v->common->device_feature << 32;
+	return offered | (u64)v->common->device_feature << 32;
+}
+
+bool virtio_agree(struct virtio_device *v, u64 wanted)
+{
+	u64 offered = virtio_offered(v);
+
 	if (!(offered & VIRTIO_F(VIRTIO_F_VERSION_1)))
 		return fail(v, "is not of version 1");
 	wanted |= VIRTIO_F(VIRTIO_F_VERSION_1) | VIRTIO_F(VIRTIO_F_RING_INDIRECT_DESC) | VIRTIO_F(VIRTIO_F_RING_EVENT_IDX);

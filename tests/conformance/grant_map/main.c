@@ -156,6 +156,37 @@ static void device_mapping(void)
 	      "the right one ends both mappings");
 }
 
+/* For a device to read or write the page, with no entry in any page table. */
+static void for_a_device_only(void)
+{
+	struct gnttab_map_grant_ref map = { .flags = GNTMAP_device_map, .ref = REF, .dom = OWN_ID };
+	struct gnttab_unmap_grant_ref unmap = { .status = 99 };
+	uint64_t entry = *entry_of(window, 1);
+	bool in_use;
+
+	grant_op(GNTTABOP_map_grant_ref, &map);
+	check("GNT-DEV-1", map.status == GNTST_okay && map.dev_bus_addr == mfn_of(granted) << PAGE_SHIFT && *entry_of(window, 1) == entry,
+	      "device_map alone gives the machine address");
+	check_eq("GNT-DEV-2", flags() & RW, RW, "the entry is in use");
+	make_readonly(granted);
+	check("GNT-DEV-3", mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(granted), 0) < 0, "the page cannot become a page table");
+	map_back(granted);
+	unmap.handle = map.handle;
+	grant_op(GNTTABOP_unmap_grant_ref, &unmap);
+	in_use = flags() & RW;
+	check("GNT-DEV-4", unmap.status == GNTST_okay && in_use, "a dev_bus_addr of 0 ends nothing");
+	unmap.dev_bus_addr = map.dev_bus_addr;
+	grant_op(GNTTABOP_unmap_grant_ref, &unmap);
+	check("GNT-DEV-5", unmap.status == GNTST_okay && (flags() & RW) == 0, "its address ends it");
+	grant_op(GNTTABOP_unmap_grant_ref, &unmap);
+	check_eq("GNT-DEV-6", unmap.status, GNTST_bad_handle, "the handle is then none");
+	map.flags |= GNTMAP_readonly;
+	grant_op(GNTTABOP_map_grant_ref, &map);
+	check("GNT-DEV-7", map.status == GNTST_okay && (flags() & RW) == GTF_reading, "for a device that only reads");
+	unmap.handle = map.handle;
+	grant_op(GNTTABOP_unmap_grant_ref, &unmap);
+}
+
 static void by_entry(void)
 {
 	uint32_t handle;
@@ -213,6 +244,7 @@ void test_main(void)
 	strange_frame();
 	without_address();
 	device_mapping();
+	for_a_device_only();
 	by_entry();
 	seen_twice();
 	granted_table();
