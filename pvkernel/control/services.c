@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What domain 0 starts before its prompt, each after what it uses. */
 #include "../../drivers/backend/blkback.h"
+#include "../../drivers/backend/netback.h"
 #include "../include/boot.h"
 #include "../include/shell.h"
 #include "../include/stack.h"
@@ -22,6 +23,7 @@ void services_init(void)
 	switch_init();
 	domains_init();
 	blkback_init();
+	netback_init();
 	stack_init();
 	autostart_run();
 }
