@@ -53,7 +53,7 @@ CHECK_SAME := hypervisor/domain/inflate.c
 CHECK_OBJ := $(patsubst %,$(B)/check/%.o,$(filter-out $(CHECK_SAME),$(HV_SRC)) $(wildcard hypervisor/check/*.c)) $(CHECK_SAME:%=$(B)/%.o)
 # The guest kernel, linked twice: for guests with the frontends, for domain 0 with the toolstack and the backends.
 KERNEL_SRC := $(wildcard pvkernel/*.c pvkernel/*.S pvkernel/net/*.c pvkernel/net/*/*.c ring-buffers/*.c)
-PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*.c drivers/frontend/*.c))
+PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*.c pvkernel/disk/*.c drivers/frontend/*.c))
 CTL_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/control/*.c pvkernel/control/*/*.c drivers/backend/*.c))
 # What the builders of guests and of domain 0 share: the parser of images, and where a domain's first pages lie.
 CTL_OBJ += $(patsubst %,$(B)/guest/hypervisor/domain/%.c.o,elf elfnote placement)
