@@ -31,6 +31,7 @@ static struct pirq {
 	bool level, low;	/* how it signals */
 	bool waits;		/* for eoi */
 	u32 port;
+	const struct cpu *cpu;	/* to which a mapped one was routed last */
 	struct message message;
 } pirqs[NR_PIRQS];
 
@@ -58,6 +59,7 @@ static int vector_get(u32 n)
 /* The interrupt goes to this CPU; masked. */
 static void route(struct pirq *p, const struct cpu *c)
 {
+	p->cpu = c;
 	if (p->kind == PIRQ_LINE)
 		ioapic_route(p - pirqs, p->vector, c->apic_id, p->level, p->low);
 	else
@@ -80,6 +82,19 @@ static bool is_mapped(const struct pirq *p)
 static struct pirq *find_mapped(u32 n)
 {
 	return n < NR_PIRQS && is_mapped(&pirqs[n]) ? &pirqs[n] : NULL;
+}
+
+/* Tells domain 0 whether eoi is needed. */
+static void show_eoi(const struct pirq *p)
+{
+	u64 bit = 1ull << (p - pirqs) % 64;
+
+	if (!eoi_page)
+		return;
+	if (p->port && p->kind == PIRQ_LINE && p->level)
+		__atomic_or_fetch(&eoi_page[(p - pirqs) / 64], bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_and_fetch(&eoi_page[(p - pirqs) / 64], ~bit, __ATOMIC_SEQ_CST);
 }
 
 /* --- mapping --------------------------------------------------------------------------------------------------------- */
@@ -208,6 +223,7 @@ static void unmap(struct pirq *p)
 	p->vector = 0;
 	p->waits = false;
 	p->kind = p->port ? PIRQ_LOST : PIRQ_FREE;
+	show_eoi(p);
 }
 
 int pirq_unmap(u32 n)
@@ -236,7 +252,7 @@ void pirq_restore_function(u16 function)
 	spin_lock(&pirq_lock);
 	for (struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++) {
 		if (p->kind == PIRQ_MESSAGE && p->message.function == function) {
-			route(p, dom0->vcpu[0]->cpu);
+			route(p, p->cpu);
 			mask(p, !p->port);
 		}
 	}
@@ -270,19 +286,6 @@ int pirq_setup_line(u32 gsi, bool level, bool low)
 }
 
 /* --- binding --------------------------------------------------------------------------------------------------------- */
-
-/* Tells domain 0 whether eoi is needed. */
-static void show_eoi(const struct pirq *p)
-{
-	u64 bit = 1ull << (p - pirqs) % 64;
-
-	if (!eoi_page)
-		return;
-	if (p->port && p->kind == PIRQ_LINE && p->level)
-		__atomic_or_fetch(&eoi_page[(p - pirqs) / 64], bit, __ATOMIC_SEQ_CST);
-	else
-		__atomic_and_fetch(&eoi_page[(p - pirqs) / 64], ~bit, __ATOMIC_SEQ_CST);
-}
 
 static int may_bind(u32 n)
 {

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Physical interrupts with the event channels that they are bound to: domain 0 maps, binds, moves, closes and unmaps at random, right and
+ * wrong, while sources that are not masked interrupt. After each step the invariants of ipc/pirq.c hold, of the machine's side too: a
+ * source is unmasked if and only if it is mapped, bound and not waiting for eoi, and signals to the CPU of the vCPU that its port notifies.
+ */
+#include "evtchn_host.h"
+
+#define STEPS 60000
+#define FUNCTIONS 3
+#define ENTRIES 3
+#define PORTS 64
+
+static struct cpu host_cpu[VCPUS];
+static u64 page[NR_PIRQS / 64];
+static u64 random_state = 88172645463325252ull;
+static unsigned succeeded[16];
+static u32 events;
+
+static u32 rnd(u32 n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (random_state >> 11) % n;
+}
+
+static struct host_source *source(const struct pirq *p)
+{
+	return p->kind == PIRQ_LINE ? &host_line[p - pirqs] : &host_message[p - pirqs];
+}
+
+/* --- what must be true after each step ---------------------------------------------------------------------------------- */
+
+static void check_pirq(u32 n)
+{
+	const struct pirq *p = &pirqs[n];
+	const struct evtchn *e = p->port ? evtchn_at(host_domain[0].evtchn, p->port) : NULL;
+	bool level = p->kind == PIRQ_LINE && p->level;
+
+	if (e) {
+		assert_int_equal(e->state, EVTCHNSTAT_pirq);
+		assert_int_equal(e->pirq, n);
+	}
+	assert_true(!p->waits || level);
+	assert_int_equal(page[n / 64] >> n % 64 & 1, e && level);
+	if (p->kind == PIRQ_LOST)
+		assert_non_null(e);
+	if (!is_mapped(p)) {
+		assert_int_equal(p->vector, 0);
+		return;
+	}
+	assert_int_not_equal(p->vector, 0);
+	assert_int_equal(by_vector[p->vector], n);
+	assert_int_equal(!source(p)->masked && source(p)->vector, e && !p->waits);
+	if (e) {
+		assert_int_equal(source(p)->vector, p->vector);
+		assert_int_equal(source(p)->apic_id, host_cpu[e->vcpu].apic_id);
+	}
+}
+
+static void check(void)
+{
+	int vectors = 0, mapped = 0, messages = 0, bound = 0, ports = 0;
+
+	for (u32 n = 0; n < NR_PIRQS; n++) {
+		check_pirq(n);
+		mapped += is_mapped(&pirqs[n]);
+		messages += pirqs[n].kind == PIRQ_MESSAGE;
+		bound += pirqs[n].port != 0;
+	}
+	for (int v = 0; v < 256; v++)
+		vectors += by_vector[v] != 0;
+	for (u32 port = 0; port < PORTS; port++)
+		ports += evtchn_at(host_domain[0].evtchn, port)->state == EVTCHNSTAT_pirq;
+	assert_int_equal(vectors, mapped);
+	assert_int_equal(messages, messages_claimed);
+	assert_int_equal(bound, ports);
+	assert_int_equal(locks_held, 0);
+}
+
+/* --- steps ------------------------------------------------------------------------------------------------------------- */
+
+static long bind(u32 n)
+{
+	struct evtchn_bind_pirq op = { .pirq = n };
+
+	return hypercall(&host_vcpu[0][0], EVTCHNOP_bind_pirq, &op, sizeof(op));
+}
+
+static long close_it(u32 port)
+{
+	struct evtchn_close op = { .port = port };
+
+	return hypercall(&host_vcpu[0][0], EVTCHNOP_close, &op, sizeof(op));
+}
+
+static long move(u32 port, u32 vcpu)
+{
+	struct evtchn_bind_vcpu op = { .port = port, .vcpu = vcpu };
+
+	return hypercall(&host_vcpu[0][0], EVTCHNOP_bind_vcpu, &op, sizeof(op));
+}
+
+/* A source that is not masked signals: it is acknowledged, and its port is pending. */
+static long interrupt(u32 n)
+{
+	struct pirq *p = &pirqs[n];
+	int before = acknowledged;
+
+	if (!is_mapped(p) || source(p)->masked)
+		return -1;
+	events++;
+	pirq_interrupt(source(p)->vector);
+	assert_int_equal(acknowledged, before + 1);
+	assert_true(host_shared[0].evtchn_pending[p->port / 64] >> p->port % 64 & 1);
+	assert_int_equal(p->waits, p->kind == PIRQ_LINE && p->level);
+	host_shared[0].evtchn_pending[p->port / 64] = 0;
+	return 0;
+}
+
+/* One that was on its way: of any vector, bound or not. */
+static long late(int vector)
+{
+	u32 n = by_vector[vector];
+	bool bound = n && pirqs[n].port;
+
+	memset(host_shared[0].evtchn_pending, 0, sizeof(host_shared[0].evtchn_pending));
+	pirq_interrupt(vector);
+	for (u32 i = 0; i < 64; i++)
+		assert_int_equal(host_shared[0].evtchn_pending[i], bound && pirqs[n].port / 64 == i ? 1ull << pirqs[n].port % 64 : 0);
+	return 0;
+}
+
+/* A number that is in use more often than not. */
+static u32 some_pirq(void)
+{
+	return rnd(8) ? (rnd(2) ? rnd(26) : NR_PIRQS - 1 - rnd(8)) : rnd(NR_PIRQS + 20);
+}
+
+static long step(u32 what)
+{
+	u32 n = some_pirq();
+
+	switch (what) {
+	case 0: return pirq_map_line(rnd(28) - 2, rnd(3) ? -1 : (s32)some_pirq()) < 0;
+	case 1: return pirq_map_message(rnd(8) ? rnd(FUNCTIONS) : NO_FUNCTION, rnd(4), rnd(ENTRIES), rnd(4) ? -1 : (s32)some_pirq()) < 0;
+	case 2: return pirq_unmap(n);
+	case 3: return bind(n);
+	case 4: return close_it(rnd(PORTS));
+	case 5: return move(rnd(PORTS), rnd(VCPUS + 1));
+	case 6: return pirq_eoi(n);
+	case 7: return n < NR_PIRQS ? interrupt(n) : 1;
+	case 8: return late(VECTOR_DEVICE_FIRST + rnd(VECTOR_DEVICE_LAST - VECTOR_DEVICE_FIRST + 1));
+	case 9: return pirq_setup_line(rnd(30), rnd(2), rnd(2));
+	case 10: return rnd(20) ? 1 : pirq_reserve(rnd(2)) < 0;
+	case 11: pirq_unmap_function(rnd(FUNCTIONS)); return 0;
+	case 12:
+		pirq_restore_function(rnd(FUNCTIONS));
+		return 0;
+	}
+	return 1;
+}
+
+static void random_steps(void **state)
+{
+	for (int i = 0; i < STEPS; i++) {
+		u32 what = rnd(13);
+
+		if (what == 11 && rnd(10))
+			continue;
+		succeeded[what] += step(what) == 0;
+		check();
+	}
+	for (u32 what = 0; what < 13; what++)
+		assert_in_range(succeeded[what], 20, STEPS);
+	assert_in_range(events, 100, STEPS);
+}
+
+/* --- single cases -------------------------------------------------------------------------------------------------------- */
+
+static void numbers_run_out(void **state)
+{
+	int mapped = 0, n;
+
+	for (u32 entry = 0; (n = pirq_map_message(1, true, entry, -1)) >= 0; entry++)
+		mapped++;
+	assert_int_equal(n, -ENOSPC);
+	assert_int_equal(mapped, VECTOR_DEVICE_LAST - VECTOR_DEVICE_FIRST);	/* one is int 0x80's */
+	check();
+	assert_int_equal(pirq_map_line(5, 5), -ENOSPC);
+	assert_int_equal(pirq_unmap(NR_PIRQS - 1), 0);
+	assert_int_equal(pirq_map_line(5, 5), 5);
+	check();
+	pirq_unmap_function(1);
+	assert_int_equal(messages_claimed, 0);
+	check();
+}
+
+/* Without an event channel's end nothing of a pirq stays: a reset takes the ports, and leaves the mappings. */
+static void reset_unbinds(void **state)
+{
+	struct evtchn_reset op = { .dom = DOMID_SELF };
+
+	for (u32 gsi = 1; gsi < HOST_GSIS; gsi++) {
+		assert_int_equal(pirq_map_line(gsi, gsi), gsi);
+		assert_int_equal(bind(gsi), 0);
+		assert_int_equal(bind(gsi), -EEXIST);
+	}
+	check();
+	assert_int_equal(hypercall(&host_vcpu[0][0], EVTCHNOP_reset, &op, sizeof(op)), 0);
+	check();
+	for (u32 gsi = 1; gsi < HOST_GSIS; gsi++) {
+		assert_int_equal(pirq_port(gsi), 0);
+		assert_true(host_line[gsi].masked);
+		assert_int_equal(pirq_unmap(gsi), 0);
+	}
+}
+
+static void hypervisors_own_line(void **state)
+{
+	host_line[4].vector = VECTOR_CONSOLE;
+	assert_int_equal(pirq_map_line(4, 4), 4);
+	assert_int_equal(bind(4), -EBUSY);
+	assert_int_equal(pirq_setup_line(4, true, true), -EEXIST);
+	assert_int_equal(pirq_unmap(4), 0);
+	assert_int_equal(host_line[4].vector, VECTOR_CONSOLE);
+}
+
+static void eoi_unmasks_port(void **state)
+{
+	static u64 own[NR_PIRQS / 64];
+
+	pirq_set_eoi_page(own, true);
+	assert_int_equal(pirq_map_line(20, 20), 20);
+	assert_int_equal(bind(20), 0);
+	assert_int_equal(own[0], 1ull << 20);
+	host_shared[0].evtchn_mask[0] = 1ull << pirq_port(20);
+	assert_int_equal(pirq_eoi(20), 0);
+	assert_int_equal(host_shared[0].evtchn_mask[0], 0);
+}
+
+static int setup(void **state)
+{
+	host_reset();
+	memset(pirqs, 0, sizeof(pirqs));
+	memset(by_vector, 0, sizeof(by_vector));
+	memset(page, 0, sizeof(page));
+	memset(host_line, 0, sizeof(host_line));
+	memset(host_message, 0, sizeof(host_message));
+	for (u32 gsi = 0; gsi < HOST_GSIS; gsi++)
+		host_line[gsi].masked = true;
+	for (int v = 0; v < VCPUS; v++) {
+		host_cpu[v].apic_id = 3 + v;
+		host_vcpu[0][v].cpu = &host_cpu[v];
+	}
+	messages_claimed = 0;
+	running = &host_vcpu[0][0];
+	pirq_set_eoi_page(page, false);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	host_end();
+	return pages_left == 1 << 20 ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(random_steps, setup, teardown),
+		cmocka_unit_test_setup_teardown(numbers_run_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(reset_unbinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(hypervisors_own_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(eoi_unmasks_port, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
