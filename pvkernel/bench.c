@@ -160,24 +160,33 @@ static void print_counts(const struct bench *b, u64 n, const u64 *arg)
 		print_fixed(shown[i].name, after[shown[i].index] - before[shown[i].index], n * b->ops);
 }
 
-static void measure(const struct bench *b)
+/* Ticks of n rounds, n being what batches go by. */
+static u64 measure_rounds(const struct bench *b, u64 n, const u64 *arg)
 {
 	static const u64 no_arg[BENCH_ARGS];
-	bench_loop_t loop = boot.native ? b->native : b->loop, empty = b->empty ? b->empty : loop_empty;
-	u64 n = MAX(rounds / MAX(b->divide, 1u), 1u), arg[BENCH_ARGS] = { 0 }, cost, nothing;
+	u64 nothing = least(b->empty ? b->empty : loop_empty, n, no_arg);
+	u64 cost = least(boot.native ? b->native : b->loop, n, arg);
+
+	return cost - MIN(cost, nothing);
+}
+
+static u64 measure(const struct bench *b, bool print)
+{
+	u64 n = MAX(rounds / MAX(b->divide, 1u), 1u), arg[BENCH_ARGS] = { 0 }, cost;
 
 	if (b->prepare)
 		b->prepare(arg);
-	nothing = least(empty, n, no_arg);
-	cost = least(loop, n, arg);
-	cost -= MIN(cost, nothing);
-	printf("bench %s", b->name);
-	print_fixed("cost", cost, n * b->ops);
-	print_counts(b, n, arg);
-	printf("\n");
+	cost = measure_rounds(b, n, arg);
+	if (print) {
+		printf("bench %s", b->name);
+		print_fixed("cost", cost, n * b->ops);
+		print_counts(b, n, arg);
+		printf("\n");
+	}
 	if (b->finish)
 		b->finish();
 	free_pages();
+	return cost * 100 / (n * b->ops);
 }
 
 /* --- the command ------------------------------------------------------------------------------------------ */
@@ -204,7 +213,7 @@ static unsigned int run_group(const struct bench_group *g, const char *prefix)
 			if (g->begin)
 				g->begin();
 		}
-		measure(&g->list[i]);
+		measure(&g->list[i], true);
 	}
 	if (done && g->end)
 		g->end();
@@ -218,34 +227,64 @@ static void set_iopl(u32 level)
 	bench_check("set_iopl", HYPERVISOR_physdev_op(PHYSDEVOP_set_iopl, &iopl));
 }
 
-static int cmd_bench(int argc, char **argv)
+/* Everything is masked and the timer off until bench_end(), which gets what this returns. */
+static bool bench_begin(bool quick)
 {
-	const char *prefix = argc > 1 ? argv[1] : "";
 	bool irq = irq_save();
-	unsigned int done = 0;
 
-	if (begins(prefix, "quick")) {
-		batches = 2;
-		rounds = 20;
-		prefix = argc > 2 ? argv[2] : "";
-	} else {
-		batches = 7;
-		rounds = 1000;
-	}
-	printf("bench-entry %lu\n", boot.entry_tsc);
+	batches = quick ? 2 : 7;
+	rounds = quick ? 20 : 1000;
 	cpu->set_timer(0);
 	if (!boot.native) {
 		set_iopl(1);
 		bench_check("vm_assist", HYPERVISOR_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables));
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
-		done += run_group(groups[i], prefix);
+	return irq;
+}
+
+static void bench_end(bool irq)
+{
 	if (!boot.native && cpu != &ops_trap) {
 		set_iopl(0);
 		HYPERVISOR_vm_assist(VMASST_CMD_disable, VMASST_TYPE_writable_pagetables);
 	}
 	timer_reprogram();
 	irq_restore(irq);
+}
+
+u64 bench_quick(const char *name)
+{
+	bool irq = bench_begin(true);
+	u64 cost = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++) {
+		for (unsigned int j = 0; j < groups[i]->count; j++) {
+			const struct bench *b = &groups[i]->list[j];
+
+			if (strcmp(b->name, name) || !wanted(b, name))
+				continue;
+			if (groups[i]->begin)
+				groups[i]->begin();
+			cost = measure(b, false);
+			if (groups[i]->end)
+				groups[i]->end();
+		}
+	}
+	bench_end(irq);
+	return cost;
+}
+
+static int cmd_bench(int argc, char **argv)
+{
+	bool quick = argc > 1 && begins(argv[1], "quick"), irq;
+	const char *prefix = argc > 1 + quick ? argv[1 + quick] : "";
+	unsigned int done = 0;
+
+	printf("bench-entry %lu\n", boot.entry_tsc);
+	irq = bench_begin(quick);
+	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
+		done += run_group(groups[i], prefix);
+	bench_end(irq);
 	printf("bench: %u operations, in TSC ticks each\n", done);
 	return done == 0;
 }

@@ -27,6 +27,11 @@ static const char *const names[PARAVANE_COUNTERS] = {
 	[PARAVANE_COUNT_switches] = "switches between the guest's modes",
 };
 
+const char *exits_name(unsigned int counter)
+{
+	return names[counter];
+}
+
 static int cmd_exits(int argc, char **argv)
 {
 	u64 count[PARAVANE_COUNTERS];

@@ -231,6 +231,8 @@ static bool receive_all(struct netfront_queue *q)
 			any = true;
 		netfront_post(q);
 	} while (!q->owner->failed && q->rx.req_published != q->rx.rsp_cons && ring_await_responses(&q->rx, 1));
+	if (any && q->owner->device.received)
+		q->owner->device.received(&q->owner->device);
 	return any;
 }
 

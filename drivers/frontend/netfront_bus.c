@@ -186,7 +186,7 @@ static struct netfront *make(struct frontend *f)
 	*nf = (struct netfront){
 		.front = f, .rx_lock = MUTEX_INIT(nf->rx_lock), .tx_lock = MUTEX_INIT(nf->tx_lock),
 		.work = WAIT_QUEUE_INIT(nf->work), .room = WAIT_QUEUE_INIT(nf->room),
-		.device = { .send = netfront_send, .flush = netfront_flush, .data = nf, .mtu = ETH_MTU },
+		.device = { .send = netfront_send, .flush = netfront_flush, .data = nf, .mtu = ETH_MTU, .batches = true },
 	};
 	snprintf(nf->device.name, sizeof(nf->device.name), "eth%s", f->path + sizeof("device/vif/") - 1);
 	nf->thread = thread_create(nf->device.name, netfront_thread, nf);

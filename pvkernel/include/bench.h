@@ -55,6 +55,9 @@ extern const struct bench_group bench_calls, bench_instructions, bench_mmu, benc
 #define DECLARE_LOOP(name) u64 loop_##name(u64 rounds, const u64 *arg);
 LOOPS(DECLARE_LOOP)
 
+/* What one operation costs, in hundredths of a tick, by a few rounds and without a word. 0: no such operation here. */
+u64 bench_quick(const char *name);
+
 /* --- for the groups --- */
 
 /* The handler of a vector from now on, an entry of bench_loops.S; bench_handlers_end() puts the kernel's own back. */

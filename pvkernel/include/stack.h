@@ -9,10 +9,13 @@
 #include "net.h"
 
 /*
- * Starts the stack, which then is the user of devices: of a guest's all, in domain 0 of the switch's port "dom0". The option ip= says
+ * The stack is the user of devices from now on and runs when the first is there: of a guest's all, in domain 0 of the switch's port "dom0". The option ip= says
  * what the first is to be called, as interface_configure() has it; without it a guest asks by DHCP.
  */
 void stack_init(void);
+
+void stack_start(void);		/* begins to run, if no device was there so far; for who listens before one comes */
+bool stack_has_address(void);	/* the first interface has one, so there is somebody to be reached */
 
 /* Who has the lock runs the stack. Unlocking also pushes out what was sent meanwhile. Not for interrupt handlers. */
 void stack_lock(void);

@@ -2,19 +2,47 @@
 /* Hosts and options. */
 #include "app.h"
 #include "lib.h"
+#include "sched.h"
+#include "stack.h"
+#include "time.h"
 
 #include <lwip/api.h>
 
+#define ADDRESS_PATIENCE (15 * NSEC_PER_SEC)	/* what DHCP may take */
+
+const char *app_error(err_t err)
+{
+	static const char *const words[] = {
+		[-ERR_OK] = "no error", [-ERR_MEM] = "out of memory", [-ERR_BUF] = "no buffer", [-ERR_TIMEOUT] = "no answer in time",
+		[-ERR_RTE] = "no route there", [-ERR_INPROGRESS] = "in progress", [-ERR_VAL] = "not a value", [-ERR_WOULDBLOCK] = "not now",
+		[-ERR_USE] = "the address is in use", [-ERR_ALREADY] = "already connecting", [-ERR_ISCONN] = "already connected",
+		[-ERR_CONN] = "not connected", [-ERR_IF] = "the interface failed", [-ERR_ABRT] = "aborted", [-ERR_RST] = "refused",
+		[-ERR_CLSD] = "closed", [-ERR_ARG] = "wrong argument",
+	};
+
+	return err <= 0 && -err < (int)ARRAY_SIZE(words) && words[-err] ? words[-err] : "unknown error";
+}
+
 /* IPv6 addresses may have the interface behind a %. */
+static void await_address(void)
+{
+	for (u64 end = now() + ADDRESS_PATIENCE; !stack_has_address() && now() < end; )
+		thread_sleep(20 * NSEC_PER_MSEC);
+}
+
 bool app_resolve(const char *who, const char *host, ip_addr_t *address)
 {
+	bool number = ipaddr_aton(host, address);
 	err_t err;
 
-	if (ipaddr_aton(host, address))
+	stack_start();
+	if (!number || !ip_addr_isloopback(address))
+		await_address();
+	if (number)
 		return true;
 	err = netconn_gethostbyname(host, address);
 	if (err != ERR_OK)
-		printf("%s: %s: no such host (%s)\n", who, host, lwip_strerr(err));
+		printf("%s: %s: no such host (%s)\n", who, host, app_error(err));
 	return err == ERR_OK;
 }
 

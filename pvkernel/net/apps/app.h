@@ -5,10 +5,13 @@
 
 #include "types.h"
 
+#include <lwip/err.h>
 #include <lwip/ip_addr.h>
 
-/* A host's address by its numbers or its name; waits for DNS. False, and a line to the person: there is none. */
+/* A host's address by its numbers or its name; waits for an interface with an address, and for DNS. False, and a line to the person: there is none. */
 bool app_resolve(const char *who, const char *host, ip_addr_t *address);
+
+const char *app_error(err_t err);	/* in words */
 
 struct app_option {
 	const char *name;	/* "-c"; NULL: the end */

@@ -15,7 +15,7 @@
 #include <lwip/icmp.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/prot/icmp6.h>
-#include <lwip/prot/ip4.h>
+#include <lwip/ip.h>
 #include <lwip/raw.h>
 
 #define SIZE_MAX_ECHO 65000
@@ -39,15 +39,12 @@ static u16_t echo_header(struct ping *p, struct pbuf *b, u16_t offset)
 	return ICMPH_TYPE(&h) == (IP_IS_V6(&p->host) ? ICMP6_TYPE_EREP : ICMP_ER);
 }
 
-/* lwIP shows IPv4's header before the message, IPv6's not. */
+/* lwIP shows the IP headers before the message. */
 static u8_t received(void *arg, struct raw_pcb *pcb, struct pbuf *b, const ip_addr_t *from)
 {
 	struct ping *p = arg;
-	u16_t offset = 0;
 
-	if (!IP_IS_V6(from))
-		offset = (pbuf_get_at(b, 0) & 15) * 4;
-	if (p->answered || !ip_addr_cmp(from, &p->host) || !echo_header(p, b, offset))
+	if (p->answered || !ip_addr_cmp_zoneless(from, &p->host) || !echo_header(p, b, ip_current_header_tot_len()))
 		return 0;
 	p->took = now() - p->sent;
 	p->answered = true;
@@ -106,7 +103,7 @@ static void one(struct ping *p, struct raw_pcb *pcb)
 	if (err == ERR_OK)
 		await_answer(p);
 	if (!p->answered) {
-		printf("%s: seq=%u %s\n", ipaddr_ntoa(&p->host), p->sequence, err == ERR_OK ? "no answer" : lwip_strerr(err));
+		printf("%s: seq=%u %s\n", ipaddr_ntoa(&p->host), p->sequence, err == ERR_OK ? "no answer" : app_error(err));
 		return;
 	}
 	p->nr_answered++;

@@ -71,6 +71,7 @@
 #define LWIP_ND6_TCP_REACHABILITY_HINTS 1
 #define IP_REASSEMBLY 1
 #define IP_FRAG 1
+#define IPV6_FRAG_COPYHEADER 1	/* pointers of 8 bytes do not fit into the header of a fragment */
 #define IP_REASS_MAX_PBUFS 64
 #define LWIP_BROADCAST_PING 0
 

@@ -275,15 +275,34 @@ static err_t interface_setup(struct netif *netif)
 	return ERR_OK;
 }
 
-static void start(const u8 *mac)
+void stack_start(void)
 {
-	if (started)
-		return;
-	started = true;
-	net_random_init(mac);
-	if (xs_read(XS_NO_TX, "name", hostname, sizeof(hostname)) <= 0)
-		snprintf(hostname, sizeof(hostname), boot.initial_domain ? "dom0" : "pvkernel");
-	tcpip_init(NULL, NULL);
+	static struct mutex once = MUTEX_INIT(once);
+
+	mutex_lock(&once);
+	if (!started) {
+		if (boot.native || xs_read(XS_NO_TX, "name", hostname, sizeof(hostname)) <= 0)
+			snprintf(hostname, sizeof(hostname), boot.initial_domain ? "dom0" : "pvkernel");
+		net_random_init();
+		tcpip_init(NULL, NULL);
+		started = true;
+	}
+	mutex_unlock(&once);
+}
+
+/* Of the first interface: it is up, and has an address that can be used. */
+bool stack_has_address(void)
+{
+	bool has = false;
+
+	stack_lock();
+	if (netif_default && netif_is_up(netif_default)) {
+		has = !ip4_addr_isany(netif_ip4_addr(netif_default));
+		for (int k = 1; k < LWIP_IPV6_NUM_ADDRESSES; k++)
+			has |= ip6_addr_ispreferred(netif_ip6_addr_state(netif_default, k)) != 0;
+	}
+	stack_unlock();
+	return has;
 }
 
 static void configure_first(struct interface *i)
@@ -308,7 +327,7 @@ static bool interface_attach(struct net_device *d)
 	i = kmalloc(sizeof(*i));
 	if (!i)
 		return false;
-	start(d->mac);
+	stack_start();
 	i->device = d;
 	d->user = i;
 	stack_lock();

@@ -28,6 +28,6 @@ int interface_configure(struct interface *i, char *words);
 /* --- for segments.c --- */
 
 bool interface_is_device(const struct netif *netif);
-void net_random_init(const u8 *mac);
+void net_random_init(void);
 
 #endif

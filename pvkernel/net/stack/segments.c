@@ -57,11 +57,9 @@ static u64 mix(u64 x)
 
 static u64 secret, state;
 
-void net_random_init(const u8 *mac)
+void net_random_init(void)
 {
 	secret = mix(wall_clock_ns() ^ mix(rdtsc()));
-	for (int i = 0; i < 6; i++)
-		secret = mix(secret ^ mac[i]);
 }
 
 /* Good against chance and against who only sees packets; there is no better source of entropy here than the time. */
