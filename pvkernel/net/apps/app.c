@@ -7,6 +7,7 @@
 #include "time.h"
 
 #include <lwip/api.h>
+#include <lwip/netif.h>
 
 #define ADDRESS_PATIENCE (15 * NSEC_PER_SEC)	/* what DHCP may take */
 
@@ -23,11 +24,19 @@ const char *app_error(err_t err)
 	return err <= 0 && -err < (int)ARRAY_SIZE(words) && words[-err] ? words[-err] : "unknown error";
 }
 
-/* IPv6 addresses may have the interface behind a %. */
 static void await_address(void)
 {
 	for (u64 end = now() + ADDRESS_PATIENCE; !stack_has_address() && now() < end; )
 		thread_sleep(20 * NSEC_PER_MSEC);
+}
+
+/* A link-local address without %INTERFACE is looked for on the first. */
+static void choose_zone(ip_addr_t *address)
+{
+	stack_lock();
+	if (IP_IS_V6(address) && ip6_addr_lacks_zone(ip_2_ip6(address), IP6_UNKNOWN) && netif_default)
+		ip6_addr_assign_zone(ip_2_ip6(address), IP6_UNKNOWN, netif_default);
+	stack_unlock();
 }
 
 bool app_resolve(const char *who, const char *host, ip_addr_t *address)
@@ -38,8 +47,10 @@ bool app_resolve(const char *who, const char *host, ip_addr_t *address)
 	stack_start();
 	if (!number || !ip_addr_isloopback(address))
 		await_address();
-	if (number)
+	if (number) {
+		choose_zone(address);
 		return true;
+	}
 	err = netconn_gethostbyname(host, address);
 	if (err != ERR_OK)
 		printf("%s: %s: no such host (%s)\n", who, host, app_error(err));

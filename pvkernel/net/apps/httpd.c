@@ -99,13 +99,27 @@ static const char *status_words(int status)
 	}
 }
 
+/* All of it, each part within the connection's patience; lwIP has no call for that. */
+static err_t send_all(struct netconn *c, const void *data, size_t n, u8 flags)
+{
+	size_t sent;
+	err_t err = ERR_OK;
+
+	for (const char *at = data; n && err == ERR_OK; at += sent, n -= sent) {
+		err = netconn_write_partly(c, at, n, NETCONN_COPY | flags, &sent);
+		if (err == ERR_OK && !sent)
+			err = ERR_TIMEOUT;
+	}
+	return err;
+}
+
 static err_t send_head(struct netconn *c, int status, const char *type, u64 length)
 {
 	char head[256];
 	int n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nServer: pvkernel\r\nContent-Type: %s\r\nContent-Length: %lu\r\nConnection: close\r\n\r\n",
 			 status, status_words(status), type, length);
 
-	return netconn_write(c, head, n, NETCONN_COPY | NETCONN_MORE);
+	return send_all(c, head, n, NETCONN_MORE);
 }
 
 static void send_status(struct netconn *c, int status)
@@ -115,7 +129,7 @@ static void send_status(struct netconn *c, int status)
 
 	refused++;
 	if (send_head(c, status, "text/plain", n) == ERR_OK)
-		netconn_write(c, body, n, NETCONN_COPY);
+		send_all(c, body, n, 0);
 }
 
 static void send_page(struct netconn *c, const struct request *r, void (*make)(struct text *t))
@@ -126,7 +140,7 @@ static void send_page(struct netconn *c, const struct request *r, void (*make)(s
 	if (t.lost)
 		send_status(c, 500);
 	else if (send_head(c, 200, "text/html; charset=utf-8", t.used) == ERR_OK && !r->head)
-		netconn_write(c, t.chars, t.used, NETCONN_COPY);
+		send_all(c, t.chars, t.used, 0);
 	text_free(&t);
 }
 
@@ -154,7 +168,7 @@ static void send_content(struct netconn *c, struct fs_file *f, u64 size)
 
 	for (u64 at = 0; piece && at < size; at += n) {
 		n = fs_read(f, at, piece, MIN(size - at, PIECE));
-		if (n <= 0 || netconn_write(c, piece, n, NETCONN_COPY) != ERR_OK)
+		if (n <= 0 || send_all(c, piece, n, 0) != ERR_OK)
 			break;
 	}
 	kfree(piece);

@@ -118,6 +118,7 @@
 #define LWIP_TCPIP_TIMEOUT 1
 
 #define LWIP_STATS 1
+#define LWIP_STATS_LARGE 1
 #define LWIP_STATS_DISPLAY 0
 #define MEM_STATS 0
 #define SYS_STATS 0

@@ -112,16 +112,21 @@ static struct pbuf *show_packet(struct packet *p)
 	return chain;
 }
 
-/* A checksum that is not there, or has been checked, is not checked again. */
-static u16_t checks_left(const struct packet *p)
+/*
+ * A checksum that is not there, or has been checked, is not checked again. At rest TCP's is not: then lwIP loops packets back that
+ * we send to ourselves, and these have none.
+ */
+#define CHECKS_AT_REST (NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP))
+
+static u16_t checks(const struct packet *p)
 {
-	return p->csum_valid || p->csum_blank ? NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP : 0;
+	return p->csum_valid || p->csum_blank ? CHECKS_AT_REST & ~NETIF_CHECKSUM_CHECK_UDP : CHECKS_AT_REST | NETIF_CHECKSUM_CHECK_TCP;
 }
 
 static void interface_receive(struct net_device *d, struct packet *p)
 {
 	struct interface *i = d->user;
-	u16_t skip = checks_left(p);
+	u16_t check = checks(p);
 	struct pbuf *chain;
 
 	if (p->length < ETH_HEADER || p->length > PACKET_MAX || !(chain = show_packet(p))) {
@@ -131,9 +136,10 @@ static void interface_receive(struct net_device *d, struct packet *p)
 		return;
 	}
 	stack_lock();
-	i->netif.chksum_flags = (NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP) & ~skip;
+	i->netif.chksum_flags = check;
 	if (i->netif.input(chain, &i->netif) != ERR_OK)
 		pbuf_free(chain);
+	i->netif.chksum_flags = CHECKS_AT_REST;
 	stack_unlock();
 }
 
@@ -270,7 +276,7 @@ static err_t interface_setup(struct netif *netif)
 	netif->output = etharp_output;
 	netif->output_ip6 = ethip6_output;
 	netif->linkoutput = interface_output;
-	netif->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP;
+	netif->chksum_flags = CHECKS_AT_REST;
 	netif->hostname = hostname;
 	return ERR_OK;
 }
