@@ -11,7 +11,6 @@
 #include <abi/xenbus.h>
 
 #include "../include/lib.h"
-#include "../include/mm.h"
 #include "../include/sched.h"
 #include "../include/time.h"
 #include "../include/xenstore.h"
@@ -82,28 +81,40 @@ static int write_back(u32 tx, const struct device *dev, const char *key, const c
 	return xs_write(tx, path, value);
 }
 
-/* Both at once: a backend that sees Closing has to see that it is for good. One that has closed or is not there is let be. */
+/* In the transaction: a backend that closes by itself just now has not closed before it was asked. */
+static int write_closing(u32 tx, const struct device *dev)
+{
+	char path[DEVICE_PATH_MAX + 16];
+	u64 state;
+	int err;
+
+	node_path(dev, "state", path);
+	err = xs_read_u64(tx, path, &state);
+	if (!err)
+		err = write_back(tx, dev, "online", "0");
+	return err || state == XenbusStateClosed ? err : write_back(tx, dev, "state", "5");
+}
+
+static int end_transaction(u32 tx, int err)
+{
+	if (!err)
+		return xs_transaction_end(tx, true);
+	xs_transaction_end(tx, false);
+	return err;
+}
+
+/* Both at once: a backend that sees Closing has to see that it is for good. One that is not there is let be. */
 static int ask_to_close(const struct device *dev)
 {
-	u64 state = back_state(dev);
-	int err = 0;
+	int err;
 	u32 tx;
 
-	if (state == XenbusStateUnknown || state == XenbusStateClosed)
-		return write_back(XS_NO_TX, dev, "online", "0");
 	do {
 		err = xs_transaction_start(&tx);
-		if (err)
-			return err;
-		err = write_back(tx, dev, "online", "0");
 		if (!err)
-			err = write_back(tx, dev, "state", "5");
-		if (err)
-			xs_transaction_end(tx, false);
-		else
-			err = xs_transaction_end(tx, true);
+			err = end_transaction(tx, write_closing(tx, dev));
 	} while (err == -EAGAIN);
-	return err;
+	return err == -ENOENT ? 0 : err;
 }
 
 static bool is_closed(const struct device *dev)
@@ -115,8 +126,12 @@ static bool is_closed(const struct device *dev)
 
 /* --- waiting --- */
 
+/* A backend's error begins with its number, which the words behind it make superfluous. */
 static int refused(const struct device *dev, const char *cause, char *error, size_t size)
 {
+	while (*cause >= '0' && *cause <= '9')
+		cause++;
+	cause += *cause == ' ';
 	if (dev->name)
 		snprintf(error, size, "%s: %s", dev->name, cause);
 	else
@@ -235,13 +250,8 @@ static int attach(const struct device *dev, int (*write)(u32 tx, u16 domid, cons
 
 	do {
 		err = xs_transaction_start(&tx);
-		if (err)
-			break;
-		err = write(tx, dev->domid, config);
-		if (err)
-			xs_transaction_end(tx, false);
-		else
-			err = xs_transaction_end(tx, true);
+		if (!err)
+			err = end_transaction(tx, write(tx, dev->domid, config));
 	} while (err == -EAGAIN);
 	if (err) {
 		snprintf(error, size, "xenstore: %s", errno_name(err));
