@@ -119,7 +119,7 @@ struct vbd {
 	struct blkback_queue queues[BLKBACK_QUEUES];
 	struct thread *thread;
 	struct wait_queue wake;
-	bool signalled;			/* there may be something to do */
+	bool poked;			/* something has happened since the last round began */
 	bool stopping, broken;
 	struct list unused;		/* slots */
 	u32 nr_slots, in_flight;

@@ -34,10 +34,17 @@
 
 static u32 busy_devices;		/* that have something in flight */
 
+/* Interrupts are disabled. */
+static void wake(struct vbd *v)
+{
+	if (!list_empty(&v->wake.waiters))
+		wake_up(&v->wake);
+}
+
 static void poke(struct vbd *v)
 {
-	v->signalled = true;
-	wake_up(&v->wake);
+	v->poked = true;
+	wake(v);
 }
 
 static void timer_over(void *arg)
@@ -142,7 +149,7 @@ static void block_done(struct block_request *r, int err)
 
 	s->err = err;
 	list_insert_before(&v->finished, &r->node);
-	poke(v);
+	wake(v);
 	irq_restore(irq);
 }
 
@@ -207,14 +214,14 @@ static void begin(struct vbd *v, struct blkback_slot *s)
 
 /* --- taking --- */
 
-static u64 window(void)
+static bool within_window(const struct vbd *v)
 {
-	return MAX(WINDOW / MAX(busy_devices, 1), TURN);
+	return v->bytes_in_flight < TURN || v->bytes_in_flight < WINDOW / busy_devices;
 }
 
 static bool may_take(struct vbd *v)
 {
-	return !v->stopping && !v->broken && !v->alone && v->bytes_in_flight < window() && find_slot(v);
+	return !v->stopping && !v->broken && !v->alone && within_window(v) && find_slot(v);
 }
 
 /* A line for a person, and the end of this attachment; nobody else is hurt. */
@@ -249,13 +256,11 @@ static bool take(struct vbd *v, struct blkback_queue *q, u64 *bytes)
 	return true;
 }
 
-/* Limits by rate; when they say no, the timer wakes us. */
-static bool rates_allow(struct vbd *v)
+/* When they say no, the timer wakes us. */
+static bool ask_rates(struct vbd *v)
 {
 	u64 t, wait;
 
-	if (!v->requests.per_second && !v->bytes.per_second)
-		return true;
 	t = now();
 	wait = MAX(rate_wait(&v->requests, t), rate_wait(&v->bytes, t));
 	if (!wait)
@@ -263,6 +268,11 @@ static bool rates_allow(struct vbd *v)
 	v->counts.waits++;
 	timer_add(&v->timer, t + wait);
 	return false;
+}
+
+static bool rates_allow(struct vbd *v)
+{
+	return !(v->requests.per_second | v->bytes.per_second) || ask_rates(v);
 }
 
 static bool requests_there(struct vbd *v)
@@ -296,15 +306,17 @@ static bool take_turn(struct vbd *v)
 
 /* --- what the disk is done with --- */
 
+/* NULL: none. What comes after we have looked is seen before the thread sleeps. */
 static struct blkback_slot *take_finished(struct vbd *v)
 {
-	bool irq = irq_save();
-	struct blkback_slot *s = NULL;
+	struct blkback_slot *s;
+	bool irq;
 
-	if (!list_empty(&v->finished)) {
-		s = list_entry(v->finished.next, struct blkback_slot, block.node);
-		list_remove(&s->block.node);
-	}
+	if (list_empty(&v->finished))
+		return NULL;
+	irq = irq_save();
+	s = list_entry(v->finished.next, struct blkback_slot, block.node);
+	list_remove(&s->block.node);
 	irq_restore(irq);
 	return s;
 }
@@ -350,7 +362,7 @@ bool blkback_round(struct vbd *v)
 {
 	bool submitted, busy;
 
-	v->signalled = false;
+	v->poked = false;
 	submitted = busy = take_turn(v);
 	if (submitted)
 		block_kick(v->disk);
@@ -401,29 +413,28 @@ static bool await(struct vbd *v)
 	return there && may_take(v) && rates_allow(v);
 }
 
-static void sleep_until_signalled(struct vbd *v)
+static void sleep_until_poked(struct vbd *v)
 {
-	bool irq;
+	bool irq = irq_save();
 
-	if (await(v))
-		return;
-	irq = irq_save();
-	if (!v->signalled && list_empty(&v->finished))
+	if (!v->poked && list_empty(&v->finished))
 		wait_on(&v->wake);
 	irq_restore(irq);
 }
 
+/* After a round it asks to hear of more, and if there is more already, a round costs less than an event. */
 static void blkback_thread(void *arg)
 {
 	struct vbd *v = arg;
-	u64 turns;
 
 	while (!v->stopping || v->in_flight) {
-		turns = v->counts.turns;
-		if (!blkback_round(v))
-			sleep_until_signalled(v);
-		else if (v->counts.turns != turns)
+		u64 turns = v->counts.turns;
+
+		blkback_round(v);
+		if (v->counts.turns != turns)
 			thread_yield();
+		else if (!await(v))
+			sleep_until_poked(v);
 	}
 }
 
