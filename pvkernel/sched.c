@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads. All but the running one are in run_queue (READY), in a wait queue (WAITING), or done. The
- * idle thread is in no queue: it runs when run_queue is empty. Everything here is guarded by disabled
- * interrupts, which on one CPU is a lock; a thread that is switched to finds them disabled and gets
- * its own state back by irq_restore or by the return from the interrupt that preempted it.
+ * Threads. All but the running one are in run_queue (READY), in a wait queue (WAITING), or done. When run_queue is empty the one that
+ * ran last is idle in its own place, WAITING or already READY again; the idle thread, in no queue, does that for one that is
+ * done. Everything here is guarded by disabled interrupts, which on one CPU is a lock; a thread that is switched to finds
+ * them disabled and gets its own state back by irq_restore or by the return from the interrupt that preempted it.
  *
  * FS points to the running thread's structure, whose first word is its own address.
  */
@@ -75,13 +75,55 @@ static struct thread *pick_next(void)
 	return t;
 }
 
+static void free_thread(struct thread *t)
+{
+	vfree(t->stack);
+	kfree(t);
+}
+
+static void free_ended(void)
+{
+	bool irq = irq_save();
+
+	while (!list_empty(&ended_detached)) {
+		struct thread *t = list_entry(ended_detached.next, struct thread, node);
+
+		list_remove(&t->node);
+		free_thread(t);
+	}
+	irq_restore(irq);
+}
+
+/*
+ * Idle from t on. Most often the one that waits is also the one that is woken next, and then nothing has to be switched. Its state
+ * tells sched_preempt() to keep away. The time when somebody became ready.
+ */
+static u64 rest(struct thread *self, u64 t)
+{
+	u64 end;
+
+	self->ran += t - self->since;
+	while (list_empty(&run_queue)) {
+		free_ended();
+		cpu->halt();
+		cpu->irq_disable();
+	}
+	end = now();
+	idle->ran += end - t;
+	self->since = end;
+	return end;
+}
+
 /* The running thread has already been put where it belongs. */
 static void schedule(void)
 {
-	struct thread *prev = current(), *next = pick_next();
+	struct thread *prev = current(), *next;
 	u64 t = now();
 
+	if (prev->state == WAITING && list_empty(&run_queue))
+		t = rest(prev, t);
 	need_switch = false;
+	next = pick_next();
 	if (list_empty(&run_queue))
 		timer_cancel(&slice);
 	else if (!slice.armed)
@@ -114,7 +156,7 @@ void thread_yield(void)
 
 void sched_preempt(void)
 {
-	if (!running)
+	if (!running || current()->state != RUNNING)
 		return;
 	if (need_switch || (current() == idle && !list_empty(&run_queue))) {
 		make_ready(current());
@@ -131,16 +173,20 @@ void wait_on(struct wait_queue *q)
 	schedule();
 }
 
+/* Who looks at his condition while we look at the list is not there: there is one CPU. */
 void wake_up(struct wait_queue *q)
 {
-	bool irq = irq_save();
+	bool irq;
 
+	if (list_empty(&q->waiters))
+		return;
+	irq = irq_save();
 	while (!list_empty(&q->waiters)) {
 		struct thread *t = list_entry(q->waiters.next, struct thread, node);
 
 		list_remove(&t->node);
 		make_ready(t);
-		if (!slice.armed && current() != idle)
+		if (!slice.armed && current() != idle && current()->state == RUNNING)
 			timer_add(&slice, now() + SLICE);
 	}
 	irq_restore(irq);
@@ -201,25 +247,6 @@ static struct thread *new_thread(const char *name, void (*fn)(void *), void *arg
 	}
 	prepare_stack(t, fn, arg);
 	return t;
-}
-
-static void free_thread(struct thread *t)
-{
-	vfree(t->stack);
-	kfree(t);
-}
-
-static void free_ended(void)
-{
-	bool irq = irq_save();
-
-	while (!list_empty(&ended_detached)) {
-		struct thread *t = list_entry(ended_detached.next, struct thread, node);
-
-		list_remove(&t->node);
-		free_thread(t);
-	}
-	irq_restore(irq);
 }
 
 struct thread *thread_create(const char *name, void (*fn)(void *), void *arg)
