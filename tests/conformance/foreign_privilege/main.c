@@ -4,9 +4,9 @@
  * another domain or the machine; domain 0 afterwards looks whether anything has changed.
  */
 #include "domain.h"
+#include "pci.h"
 #include "grants.h"
 #include <abi/memory.h>
-#include <abi/physdev.h>
 #include <abi/platform.h>
 
 #define NO_SUCH 77
@@ -251,6 +251,7 @@ static void hardware(void)
 {
 	struct attempt in;
 	struct physdev_apic apic = {.apic_physbase = 0xfec00000};
+	struct physdev_setup_gsi gsi = {.gsi = 20, .triggering = 1, .polarity = 1};
 
 	check_eq("UNPRIV-IO-1", attempt(in_port, 0).vector, VECTOR_GP, "reading an I/O port raises #GP");
 	check_eq("UNPRIV-IO-2", attempt(out_port, 0).vector, VECTOR_GP, "writing an I/O port raises #GP");
@@ -266,6 +267,11 @@ static void hardware(void)
 	      "physdev_op apic_read fails");
 	check("UNPRIV-IO-6", hypercall(physdev_op, PHYSDEVOP_apic_write, &apic) < 0,
 	      "physdev_op apic_write fails");
+	check("UNPRIV-IO-10", map_pirq(MAP_PIRQ_TYPE_GSI, 9, 9, 0, 0, 0) == -EPERM && map_pirq(MAP_PIRQ_TYPE_MSI, -1, -1, 8, 0, 0) == -EPERM &&
+	      unmap_pirq(9) < 0 && eoi_pirq(9) == -EINVAL, "mapping an interrupt fails with -EPERM, unmapping and eoi fail");
+	check("UNPRIV-IO-11", hypercall(physdev_op, PHYSDEVOP_setup_gsi, &gsi) == -EPERM && hypercall(physdev_op, PHYSDEVOP_pci_device_add, &apic) == -EPERM &&
+	      hypercall(physdev_op, PHYSDEVOP_pci_device_remove, &apic) == -EPERM && hypercall(physdev_op, PHYSDEVOP_prepare_msix, &apic) == -EPERM,
+	      "setup_gsi and calls about PCI functions fail with -EPERM");
 	check_eq("UNPRIV-IO-7", attempt(halt_now, 0).vector, VECTOR_GP, "hlt raises #GP");
 	check_eq("UNPRIV-IO-9", attempt(write_msr, 0).vector, VECTOR_GP, "wrmsr of LSTAR raises #GP");
 }
