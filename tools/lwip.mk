@@ -10,6 +10,8 @@ LWIP_SRC := $(patsubst %,core/%,altcp altcp_alloc altcp_tcp def dns inet_chksum 
 	$(patsubst %,core/ipv6/%,dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) \
 	$(patsubst %,api/%,api_lib api_msg err if_api netbuf netdb netifapi sockets tcpip) netif/ethernet apps/lwiperf/lwiperf
 LWIP_OBJ := $(LWIP_SRC:%=$(THIRD_PARTY)/guest/lwip/%.o)
+# The port's headers are found through lwIP's, for which the compiler notes no dependency.
+LWIP_PORT := $(LWIP)/src/include/lwip/init.h $(wildcard pvkernel/net/lwip/*.h pvkernel/net/lwip/*/*.h)
 LWIP_INCLUDE := -isystem $(LWIP)/src/include -Ipvkernel/net/lwip
 
 PVK_OBJ += $(LWIP_OBJ)
@@ -23,11 +25,11 @@ $(LWIP)/src/include/lwip/init.h: | $(ZSTD)/lib/zstd.h
 $(THIRD_PARTY)/guest/lwip/core/ipv4/ip4.o: LWIP_RENAME := -Dip4_frag=stack_ip4_frag
 $(THIRD_PARTY)/guest/lwip/core/ipv6/ip6.o: LWIP_RENAME := -Dip6_frag=stack_ip6_frag
 
-$(LWIP_OBJ): $(THIRD_PARTY)/guest/lwip/%.o: $(LWIP)/src/include/lwip/init.h $(wildcard pvkernel/net/lwip/*.h pvkernel/net/lwip/*/*.h) tools/lwip.mk
+$(LWIP_OBJ): $(THIRD_PARTY)/guest/lwip/%.o: $(LWIP_PORT) tools/lwip.mk
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CC) $(filter-out -nostdinc $(WARN) -MMD -MP,$(GUEST_CFLAGS)) -std=c11 -w $(LWIP_INCLUDE) $(LWIP_RENAME) -c -o $@ $(LWIP)/src/$*.c
 
 STACK_OBJ := $(patsubst %,$(B)/guest/%.o,$(wildcard pvkernel/net/stack/*.c pvkernel/net/apps/*.c))
 $(STACK_OBJ): GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) $(LWIP_INCLUDE) -iquote pvkernel/include
 $(STACK_OBJ): GUEST_INCLUDE := pvkernel/net/lwip
-$(STACK_OBJ): $(LWIP)/src/include/lwip/init.h
+$(STACK_OBJ): $(LWIP_PORT)

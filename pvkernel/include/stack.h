@@ -15,7 +15,7 @@
 void stack_init(void);
 
 void stack_start(void);		/* begins to run, if no device was there so far; for who listens before one comes */
-bool stack_has_address(void);	/* the first interface has one, so there is somebody to be reached */
+bool stack_has_address(bool ipv6);	/* the first interface has one of this version that can be used */
 
 /* Who has the lock runs the stack. Unlocking also pushes out what was sent meanwhile. Not for interrupt handlers. */
 void stack_lock(void);

@@ -24,9 +24,9 @@ const char *app_error(err_t err)
 	return err <= 0 && -err < (int)ARRAY_SIZE(words) && words[-err] ? words[-err] : "unknown error";
 }
 
-static void await_address(void)
+static void await_address(bool ipv6)
 {
-	for (u64 end = now() + ADDRESS_PATIENCE; !stack_has_address() && now() < end; )
+	for (u64 end = now() + ADDRESS_PATIENCE; !stack_has_address(ipv6) && now() < end; )
 		thread_sleep(20 * NSEC_PER_MSEC);
 }
 
@@ -46,7 +46,7 @@ bool app_resolve(const char *who, const char *host, ip_addr_t *address)
 
 	stack_start();
 	if (!number || !ip_addr_isloopback(address))
-		await_address();
+		await_address(number && IP_IS_V6(address));
 	if (number) {
 		choose_zone(address);
 		return true;

@@ -296,17 +296,20 @@ void stack_start(void)
 	mutex_unlock(&once);
 }
 
-/* Of the first interface: it is up, and has an address that can be used. */
-bool stack_has_address(void)
+static bool has_ipv6(const struct netif *netif)
 {
-	bool has = false;
+	for (int k = 0; k < LWIP_IPV6_NUM_ADDRESSES; k++)
+		if (ip6_addr_ispreferred(netif_ip6_addr_state(netif, k)))
+			return true;
+	return false;
+}
+
+bool stack_has_address(bool ipv6)
+{
+	bool has;
 
 	stack_lock();
-	if (netif_default && netif_is_up(netif_default)) {
-		has = !ip4_addr_isany(netif_ip4_addr(netif_default));
-		for (int k = 1; k < LWIP_IPV6_NUM_ADDRESSES; k++)
-			has |= ip6_addr_ispreferred(netif_ip6_addr_state(netif_default, k)) != 0;
-	}
+	has = netif_default && (ipv6 ? has_ipv6(netif_default) : !ip4_addr_isany(netif_ip4_addr(netif_default)));
 	stack_unlock();
 	return has;
 }
