@@ -655,6 +655,31 @@ static void limits(void **state)
 	assert_int_equal(map.status, GNTST_no_space);
 }
 
+/* A page that only a device of the mapper's uses: pinned from map to unmap, and no translation has to be flushed. */
+static void for_a_device(void **state)
+{
+	struct gnttab_map_grant_ref map = { .flags = GNTMAP_device_map, .ref = 1, .dom = 1 };
+	struct gnttab_unmap_grant_ref unmap = { .status = 99 };
+	mfn_t mfn = own_frame[1][0];
+	u32 count = host_frame[mfn].count;
+	u64 before = flushes;
+
+	entry_write(1, 1, GTF_permit_access | 2 << 16, mfn);
+	for (int i = 0; i < 1000; i++) {
+		op(2, GNTTABOP_map_grant_ref, &map, 1);
+		assert_int_equal(map.status, GNTST_okay);
+		assert_int_equal(map.dev_bus_addr, mfn << PAGE_SHIFT);
+		assert_int_equal(host_frame[mfn].count, count + 1);
+		assert_int_equal(host_frame[mfn].writers, 1);
+		unmap.handle = map.handle;
+		unmap.dev_bus_addr = map.dev_bus_addr;
+		op(2, GNTTABOP_unmap_grant_ref, &unmap, 1);
+		assert_int_equal(unmap.status, GNTST_okay);
+		assert_int_equal(host_frame[mfn].count, count);
+	}
+	assert_int_equal(flushes, before);
+}
+
 static int transfer(int d, int to, u32 ref, mfn_t mfn)
 {
 	struct gnttab_transfer op_ = { .mfn = mfn, .domid = to, .ref = ref, .status = 99 };
@@ -729,6 +754,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(random_sequences, setup, teardown),
 		cmocka_unit_test_setup_teardown(on_two_cpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(for_a_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(transfers, setup, teardown),
 	};
 
