@@ -213,34 +213,32 @@ static void try_again(u32 cmd, void *op, int16_t *status)
 	}
 }
 
+/* A list of elements of that size, each with its status at that offset. */
+static inline __attribute__((always_inline)) int run_batch(u32 cmd, void *ops, u32 count, u32 size, u32 status_at)
+{
+	long err = HYPERVISOR_grant_table_op(cmd, ops, count);
+	int16_t refused = 0;
+
+	for (char *op = ops; count; count--, op += size) {
+		int16_t *status = (int16_t *)(op + status_at);
+
+		if (err)
+			*status = GNTST_general_error;
+		else if (*status == GNTST_eagain)
+			try_again(cmd, op, status);
+		refused |= *status;
+	}
+	return refused ? -EIO : 0;
+}
+
 int gnttab_copy(struct gnttab_copy *ops, u32 count)
 {
-	int err = HYPERVISOR_grant_table_op(GNTTABOP_copy, ops, count) ? -EIO : 0;
-
-	for (u32 i = 0; i < count; i++) {
-		if (err)
-			ops[i].status = GNTST_general_error;
-		else if (ops[i].status == GNTST_eagain)
-			try_again(GNTTABOP_copy, &ops[i], &ops[i].status);
-	}
-	for (u32 i = 0; !err && i < count; i++)
-		err = ops[i].status ? -EIO : 0;
-	return err;
+	return run_batch(GNTTABOP_copy, ops, count, sizeof(*ops), offsetof(struct gnttab_copy, status));
 }
 
 int gnttab_map_batch(struct gnttab_map_grant_ref *ops, u32 count)
 {
-	int err = HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, ops, count) ? -EIO : 0;
-
-	for (u32 i = 0; i < count; i++) {
-		if (err)
-			ops[i].status = GNTST_general_error;
-		else if (ops[i].status == GNTST_eagain)
-			try_again(GNTTABOP_map_grant_ref, &ops[i], &ops[i].status);
-	}
-	for (u32 i = 0; !err && i < count; i++)
-		err = ops[i].status ? -EIO : 0;
-	return err;
+	return run_batch(GNTTABOP_map_grant_ref, ops, count, sizeof(*ops), offsetof(struct gnttab_map_grant_ref, status));
 }
 
 void gnttab_unmap_batch(struct gnttab_unmap_grant_ref *ops, u32 count)
