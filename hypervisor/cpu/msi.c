@@ -37,6 +37,7 @@ static struct table {
 	u16 function;
 	bool prepared;		/* by msix_prepare(), which counts as a user */
 	u32 users;		/* 0: not in use */
+	u32 entries;
 	maddr_t at;
 	mfn_t first, last;	/* pages of the table, */
 	mfn_t pending_first, pending_last;	/* and of the pending bits */
@@ -68,10 +69,12 @@ static void write_word(maddr_t at, u32 x)
 
 static bool is_device_range(maddr_t from, u64 bytes)
 {
-	for (mfn_t mfn = from >> PAGE_SHIFT; mfn <= (from + bytes - 1) >> PAGE_SHIFT; mfn++)
+	maddr_t last = from + bytes - 1;
+
+	for (mfn_t mfn = from >> PAGE_SHIFT; mfn <= last >> PAGE_SHIFT; mfn++)
 		if (!is_device(mfn) || device_refused(mfn))
 			return false;
-	return true;
+	return last >= from;
 }
 
 /* Address of a function's memory window; 0: it has none, or it is not set. */
@@ -129,10 +132,12 @@ static int locate(u16 function, u8 word_at, u64 bytes, maddr_t *at)
 
 static int table_init(struct table *t, u16 function, u8 capability)
 {
-	u32 entries = (pci_read16(function, capability + MSIX_CONTROL) & MSIX_LAST_ENTRY) + 1;
-	u64 bytes = entries * ENTRY_SIZE, pending_bytes = ROUND_UP(entries, 64u) / 8;
+	u64 bytes, pending_bytes;
 	maddr_t pending;
 
+	t->entries = (pci_read16(function, capability + MSIX_CONTROL) & MSIX_LAST_ENTRY) + 1;
+	bytes = t->entries * ENTRY_SIZE;
+	pending_bytes = ROUND_UP(t->entries, 64u) / 8;
 	if (!(pci_read16(function, PCI_COMMAND) & PCI_COMMAND_MEMORY) ||
 	    locate(function, capability + MSIX_TABLE, bytes, &t->at) ||
 	    locate(function, capability + MSIX_PENDING, pending_bytes, &pending))
@@ -202,11 +207,13 @@ static int claim_msix(struct message *m, u32 entry)
 	struct table *t;
 	int error;
 
-	if (entry > (pci_read16(m->function, m->capability + MSIX_CONTROL) & MSIX_LAST_ENTRY))
-		return -EINVAL;
 	error = table_get(m->function, m->capability, &t);
 	if (error)
 		return error;
+	if (entry >= t->entries) {
+		t->users--;
+		return -EINVAL;
+	}
 	m->entry = entry;
 	m->at = t->at + entry * ENTRY_SIZE;
 	return 0;
