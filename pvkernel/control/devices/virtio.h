@@ -22,6 +22,7 @@ struct virtio_queue {
 	struct virtqueue ring;
 	volatile u16 *doorbell;
 	u16 index;
+	struct virtio_device *device;
 	void (*came)(void *arg);	/* called with interrupts disabled */
 	void *arg;
 };
@@ -37,7 +38,9 @@ struct virtio_device {
 	u64 features;		/* agreed on */
 	struct virtio_queue *queues;
 	u32 nr_queues;
-	bool messages;
+	struct virtio_device *next;	/* of all that work */
+	u64 interrupts, kicks;
+	u64 mapped, bounced;	/* a disk's: pieces granted by guests, reached by the device or through pages of ours */
 };
 
 /* Finds the registers and resets. False: not such a device; it has said why. */

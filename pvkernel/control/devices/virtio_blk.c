@@ -14,6 +14,7 @@
 #include <abi/xen.h>
 
 #include "../../include/block.h"
+#include "../../include/cmdline.h"
 #include "../../include/gnttab.h"
 #include "../../include/lib.h"
 #include "../../include/mm.h"
@@ -62,6 +63,7 @@ struct virtio_blk {
 	struct block_device block;
 	struct list waiting, transfers;
 	u64 max_discard;
+	bool copy_grants;		/* always, as the command line says */
 	struct gnttab_map_grant_ref maps[GRANT_BATCH];
 };
 
@@ -84,6 +86,8 @@ static bool map_granted(struct virtio_blk *b, struct transfer *t)
 			b->maps[n++] = (struct gnttab_map_grant_ref){ .flags = flags, .ref = r->pieces[i].ref, .dom = r->pieces[i].granter };
 	}
 	ok = !gnttab_map_batch(b->maps, n);
+	if (ok)
+		b->device.mapped += n;
 	n = 0;
 	for (u32 i = 0; i < r->nr_pieces; i++) {
 		if (r->pieces[i].page)
@@ -127,7 +131,7 @@ static bool copy_piece(const struct block_piece *p, void *bounce, bool from_gues
 }
 
 /* A read's grants are tried when it ends; a write's now. */
-static int bounce_granted(struct transfer *t)
+static int bounce_granted(struct virtio_blk *b, struct transfer *t)
 {
 	const struct block_request *r = t->request;
 
@@ -137,6 +141,7 @@ static int bounce_granted(struct transfer *t)
 
 		if (r->pieces[i].page)
 			continue;
+		b->device.bounced++;
 		p->bounce = kmalloc(PAGE_SIZE);
 		if (!p->bounce)
 			return -EIO;
@@ -172,10 +177,10 @@ static int reach_pieces(struct virtio_blk *b, struct transfer *t)
 		else
 			t->pieces[i].address = dma_address(r->pieces[i].page) + r->pieces[i].offset;
 	}
-	if (!t->granted || map_granted(b, t))
+	if (!t->granted || (!b->copy_grants && map_granted(b, t)))
 		return 0;
 	unmap_granted(t);
-	return bounce_granted(t);
+	return bounce_granted(b, t);
 }
 
 /* --- to the device --- */
@@ -394,11 +399,13 @@ void virtio_blk_probe(struct pci_device *pci)
 {
 	static char letter = 'a';
 	struct virtio_blk *b = letter > 'z' ? NULL : kmalloc(sizeof(*b));
+	char word[16];
 
 	if (!b) {
 		printf("virtio-blk: no memory or name for one more\n");
 		return;
 	}
+	b->copy_grants = cmdline_get(boot.cmdline, "grants", word, sizeof(word)) && !strcmp(word, "copy");
 	list_init(&b->waiting);
 	list_init(&b->transfers);
 	if (!virtio_open(&b->device, pci) || !start(b)) {

@@ -9,6 +9,7 @@
 #include "../../include/cmdline.h"
 #include "../../include/lib.h"
 #include "../../include/mm.h"
+#include "../../include/shell.h"
 #include "../../include/time.h"
 #include "virtio.h"
 
@@ -28,6 +29,8 @@ struct virtio_common {
 };
 
 _Static_assert(sizeof(struct virtio_common) == 56, "virtio 1.1, 4.1.4.3");
+
+static struct virtio_device *working;
 
 static bool fail(const struct virtio_device *v, const char *why)
 {
@@ -150,12 +153,21 @@ static bool start_queue(struct virtio_device *v, struct virtio_queue *q, u16 ind
 	vq_init(&q->ring, c->queue_size, desc, avail, used, v->features & VIRTIO_F(VIRTIO_F_RING_INDIRECT_DESC),
 		v->features & VIRTIO_F(VIRTIO_F_RING_EVENT_IDX));
 	q->index = index;
+	q->device = v;
 	q->doorbell = (volatile u16 *)(v->doorbells + doorbell);
 	c->queue_size = q->ring.size;
 	set_address(c->queue_desc, desc);
 	set_address(c->queue_driver, avail);
 	set_address(c->queue_device, used);
 	return true;
+}
+
+static void message_came(void *arg)
+{
+	struct virtio_queue *q = arg;
+
+	q->device->interrupts++;
+	q->came(q->arg);
 }
 
 /* Reading the status register takes the line back. */
@@ -165,6 +177,7 @@ static void line_came(void *arg)
 
 	if (!(*v->isr & 1))
 		return;
+	v->interrupts++;
 	for (u32 i = 0; i < v->nr_queues; i++)
 		v->queues[i].came(v->queues[i].arg);
 }
@@ -177,7 +190,7 @@ static bool bind_messages(struct virtio_device *v)
 	    (cmdline_get(boot.cmdline, "interrupts", word, sizeof(word)) && !strcmp(word, "intx")))
 		return false;
 	for (u32 i = 0; i < v->nr_queues; i++) {
-		int err = pci_msix_bind(v->pci, i + 1, v->queues[i].came, v->queues[i].arg);
+		int err = pci_msix_bind(v->pci, i + 1, message_came, &v->queues[i]);
 
 		if (err) {
 			printf("virtio %02x:%02x.%u: no MSI-X: error %d\n", v->pci->bus, v->pci->devfn >> 3, v->pci->devfn & 7, err);
@@ -235,6 +248,8 @@ bool virtio_start_queues(struct virtio_device *v, struct virtio_queue *queues, u
 void virtio_ready(struct virtio_device *v)
 {
 	v->common->status |= STATUS_DRIVER_OK;
+	v->next = working;
+	working = v;
 }
 
 void virtio_fail(struct virtio_device *v)
@@ -246,8 +261,10 @@ void virtio_fail(struct virtio_device *v)
 
 void virtio_kick(struct virtio_queue *q)
 {
-	if (vq_publish(&q->ring))
-		*q->doorbell = q->index;
+	if (!vq_publish(&q->ring))
+		return;
+	q->device->kicks++;
+	*q->doorbell = q->index;
 }
 
 /* --- configuration --- */
@@ -277,3 +294,13 @@ u64 virtio_config64(const struct virtio_device *v, u32 offset)
 	} while (generation != v->common->config_generation);
 	return value;
 }
+
+static int cmd_virtio(int argc, char **argv)
+{
+	printf("%-8s %-11s %16s %10s %10s %10s %10s\n", "PCI", "driver", "features", "interrupts", "kicks", "mapped", "bounced");
+	for (const struct virtio_device *v = working; v; v = v->next)
+		printf("%02x:%02x.%u  %-11s %16lx %10lu %10lu %10lu %10lu%s\n", v->pci->bus, v->pci->devfn >> 3, v->pci->devfn & 7, v->pci->driver,
+		       v->features, v->interrupts, v->kicks, v->mapped, v->bounced, v->queues[0].ring.broken ? " broken" : "");
+	return 0;
+}
+COMMAND(virtio, cmd_virtio, "virtio devices: features agreed on, interrupts, notifications, guests' pieces mapped for the device, or copied");
