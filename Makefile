@@ -248,6 +248,7 @@ gdb: all	## boot stopped, with gdb attached and its macros loaded
 linux: hypervisor check-hypervisor pvkernel pvcontrol	## Debian's kernels and GRUB as guests, all chapters (15 minutes)
 	tests/system/linux_guests --all
 	tests/system/linux_guests --all --image check/paravane "4 vCPUs"
+	tests/system/linux_root --all
 
 .PHONY: xen-linux
 xen-linux: pvkernel	## pvkernel as a guest of real Xen with Debian's Linux as domain 0
