@@ -63,7 +63,7 @@ CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard test
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-include tools/libdeflate.mk tools/decompressors.mk tools/lwip.mk
+include tools/libdeflate.mk tools/decompressors.mk tools/lwip.mk tools/e2fsprogs.mk
 
 # --- products --------------------------------------------------------------
 

@@ -16,10 +16,14 @@
  *	any			it is Closing					-> Closing
  *	any			it is Closed, or was connected and is gone: disconnect() -> Closed
  *	any			the toolstack wrote Closing: so are we, and wait for the frontend
+ *	any			the toolstack wrote Initialising: the node was made anew, we begin anew
  *	Closed			the frontend is Initialising, online is not 0	-> InitWait
  *
  * A frontend that is Connected or closing when we probe talked to a backend that died before: that connection is lost with
  * what that one knew, and we are Closed until the frontend has seen it and begins anew.
+ *
+ * A device leaves Closed BURST times at once, then once a second: who comes again and again, since it cannot be connected or
+ * to wear us out, gets no more of our time.
  *
  * Invariant: connect() and disconnect() take turns, between a probe() and its remove(). The list of a type and its marks are touched
  * with interrupts disabled; only the thread makes backends go, and all else of them is the thread's.
@@ -33,11 +37,15 @@
 #include "../../pvkernel/include/mm.h"
 #include "../../pvkernel/include/ops.h"
 #include "../../pvkernel/include/sched.h"
+#include "../../pvkernel/include/time.h"
 #include "xenbus_back.h"
 
 #define TYPES 8
 #define PATH 192
 #define NAMES (16 * XENSTORE_PAYLOAD_MAX)
+#define BURST 8				/* connections at once */
+#define PAUSE NSEC_PER_SEC		/* then one in each */
+#define MARK "hotplug-status"		/* the ABI's: "connected" when a device has been found for the node */
 
 struct type {
 	const struct backend_driver *driver;
@@ -215,6 +223,7 @@ static void begin(struct backend *b)
 {
 	u32 front = b->frontend_state;
 
+	back_write(b, XS_NO_TX, MARK, "connected");
 	if (!probe(b) || front == XenbusStateConnected || front == XenbusStateClosing || front == XenbusStateClosed)
 		set_state(b, XenbusStateClosed);
 	else
@@ -231,10 +240,33 @@ static void connect(struct backend *b)
 	set_state(b, XenbusStateConnected);
 }
 
+static void retry(void *arg)
+{
+	struct backend *b = arg;
+
+	mark(type_of(b), &b->dirty);
+}
+
+/* A frontend that comes again and again does so at our pace. False: later. */
+static bool take_token(struct backend *b)
+{
+	u64 t = now();
+
+	if (t > BURST * PAUSE && b->tokens_from < t - BURST * PAUSE)
+		b->tokens_from = t - BURST * PAUSE;
+	if (b->tokens_from + PAUSE > t) {
+		if (!b->retry.armed)
+			timer_add(&b->retry, b->tokens_from + PAUSE);
+		return false;
+	}
+	b->tokens_from += PAUSE;
+	return true;
+}
+
 static void frontend_begins(struct backend *b)
 {
 	disconnect(b);
-	if (b->state != XenbusStateInitWait && is_online(b) && (b->probed || probe(b)))
+	if (b->state != XenbusStateInitWait && b->probed && is_online(b) && take_token(b))
 		set_state(b, XenbusStateInitWait);
 }
 
@@ -267,10 +299,34 @@ static void follow(struct backend *b)
 	}
 }
 
-/* The toolstack wrote our state: it wants the device away. The frontend sees it as well as we do. */
-static bool asked_to_close(struct backend *b)
+static void unbind(struct backend *b)
 {
-	return b->probed && b->state != XenbusStateClosed && back_read_u64(b, "state", b->state) == XenbusStateClosing;
+	disconnect(b);
+	if (b->probed)
+		b->driver->remove(b);
+	b->probed = false;
+	b->state = XenbusStateUnknown;
+}
+
+static bool has_mark(struct backend *b)
+{
+	char text[16];
+
+	return back_read(b, MARK, text, sizeof(text)) >= 0;
+}
+
+/*
+ * Only the toolstack writes our state besides ourselves: Closing wants the device away, Initialising is a node made anew. As
+ * we may have written over the latter, our mark tells, too: it is not in a new node.
+ */
+static void obey_toolstack(struct backend *b)
+{
+	u64 written = back_read_u64(b, "state", b->state);
+
+	if (b->state != XenbusStateUnknown && (written == XenbusStateInitialising || !has_mark(b)))
+		unbind(b);
+	else if (written == XenbusStateClosing && b->probed)
+		b->state = XenbusStateClosing;
 }
 
 static void step(struct backend *b)
@@ -278,13 +334,15 @@ static void step(struct backend *b)
 	u64 state;
 
 	b->frontend_state = back_read_front_u64(b, "state", XenbusStateReconfigured, &state) ? XenbusStateUnknown : state;
+	obey_toolstack(b);
 	if (b->state == XenbusStateUnknown) {
+		take(&b->want_close);
 		begin(b);
-		return;
+	} else {
+		if (take(&b->want_close))
+			give_up(b, b->close_err);
+		follow(b);
 	}
-	if (asked_to_close(b))
-		b->state = XenbusStateClosing;
-	follow(b);
 }
 
 /* --- devices come and go -------------------------------------------------------------------------------------- */
@@ -321,22 +379,14 @@ static int read_frontend(struct backend *b, char front[sizeof(b->frontend)])
 	return n > 0 ? 0 : -ENOENT;
 }
 
-static void unbind(struct backend *b)
-{
-	watch_frontend(b, false);
-	disconnect(b);
-	if (b->probed)
-		b->driver->remove(b);
-	b->probed = false;
-	b->state = XenbusStateUnknown;
-}
-
 static void drop(struct backend *b)
 {
 	bool irq;
 
+	watch_frontend(b, false);
 	unbind(b);
 	irq = irq_save();
+	timer_cancel(&b->retry);
 	list_remove(&b->node);
 	irq_restore(irq);
 	kfree(b);
@@ -351,8 +401,10 @@ static void look(struct backend *b)
 		drop(b);
 		return;
 	}
-	if (err || (b->watched && strcmp(front, b->frontend)))
+	if (err || (b->watched && strcmp(front, b->frontend))) {
+		watch_frontend(b, false);
 		unbind(b);
+	}
 	if (err) {
 		if (first_time(b, b->path))
 			printf("%s: the node `frontend` does not lie below its domain\n", b->path);
@@ -360,8 +412,6 @@ static void look(struct backend *b)
 	}
 	memcpy(b->frontend, front, sizeof(front));
 	watch_frontend(b, true);
-	if (take(&b->want_close))
-		give_up(b, b->close_err);
 	step(b);
 }
 
@@ -396,6 +446,7 @@ static void found(struct type *t, u16 domid, u32 devid)
 		b->devid = devid;
 		snprintf(b->path, sizeof(b->path), "backend/%s/%u/%u", t->driver->type, domid, devid);
 		b->watch = (struct xs_watch){ .fn = frontend_state_written, .arg = b };
+		b->retry = (struct timer){ .fn = retry, .arg = b };
 		list_insert_before(&t->backends, &b->node);
 	}
 	if (b)
@@ -516,6 +567,18 @@ static struct backend *next_work(struct type *t)
 	return b;
 }
 
+static void work(struct type *t, struct backend *b)
+{
+	if (b)
+		look(b);
+	if (take(&t->restart_wanted))
+		restart(t);
+	if (take(&t->scan_wanted))
+		scan(t);
+	if (t->visit)
+		visit_all(t);
+}
+
 static void backend_thread(void *arg)
 {
 	struct type *t = arg;
@@ -526,18 +589,8 @@ static void backend_thread(void *arg)
 	err = xs_watch(path, &t->watch);
 	if (err)
 		printf("%s: cannot watch it, error %d\n", path, err);
-	for (;;) {
-		struct backend *b = next_work(t);
-
-		if (b)
-			look(b);
-		if (take(&t->restart_wanted))
-			restart(t);
-		if (take(&t->scan_wanted))
-			scan(t);
-		if (t->visit)
-			visit_all(t);
-	}
+	for (;;)
+		work(t, next_work(t));
 }
 
 void backend_register(const struct backend_driver *driver)

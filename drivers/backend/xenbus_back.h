@@ -12,6 +12,7 @@
 
 #include "../../pvkernel/include/gnttab.h"
 #include "../../pvkernel/include/list.h"
+#include "../../pvkernel/include/time.h"
 #include "../../pvkernel/include/types.h"
 #include "../../pvkernel/include/xenstore.h"
 
@@ -47,6 +48,8 @@ struct backend {
 	bool dirty;		/* to be looked at */
 	bool want_close;
 	int close_err;
+	u64 tokens_from;	/* attempts to connect, one a second: this long ago there were none */
+	struct timer retry;
 	const char *told[BACK_TOLD_MAX];	/* formats of lines that a person has had */
 	u32 nr_told;
 };

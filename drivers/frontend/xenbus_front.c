@@ -15,7 +15,8 @@
  *	Closed			Closed and still online, or gone	-> Initialising
  *
  * From Closed we start anew only when the backend is Closed, too (or its node is gone): it cannot take our old rings for the new ones
- * then, whatever states each side missed. `online` 0 is a toolstack that takes the device away: we stay Closed.
+ * then, whatever states each side missed. `online` 0 is a toolstack that takes the device away: we stay Closed. Only we write our
+ * state, but for a toolstack that makes the device anew: if it says Initialising and we did not write that, we begin anew.
  *
  * Invariant: publish() and disconnected() take turns; connected() is between them. Nothing is locked: but for the marks, which
  * are set with interrupts disabled, all is the thread's.
@@ -234,19 +235,17 @@ static void backend_closed(struct frontend *f)
 	}
 }
 
-/* A toolstack that makes the device anew writes our state, too. */
-static bool was_reset(struct frontend *f)
+/* What our node says: another kernel's, before us, or a toolstack's that made the device anew. */
+static u32 written_state(struct frontend *f)
 {
-	char state[4];
+	char text[4];
 
-	return f->state == XenbusStateClosed && front_read_own(f, "state", state, sizeof(state)) == 1 && state[0] == '0' + XenbusStateInitialising;
+	return front_read_own(f, "state", text, sizeof(text)) == 1 && text[0] >= '0' && text[0] <= '8' ? text[0] - '0' : XenbusStateUnknown;
 }
 
 /* It begins: perhaps anew, and then it has to see that we are Closed before we publish again. */
 static void backend_begins(struct frontend *f)
 {
-	if (was_reset(f))
-		f->state = XenbusStateInitialising;
 	if (f->connected || (f->state != XenbusStateInitialising && !f->published)) {
 		disconnect(f);
 		set_state(f, XenbusStateClosed);
@@ -257,6 +256,11 @@ static void backend_begins(struct frontend *f)
 
 static void step(struct frontend *f, bool told)
 {
+	if (f->state != XenbusStateInitialising && written_state(f) == XenbusStateInitialising) {
+		disconnect(f);
+		f->closed = false;
+		f->state = XenbusStateInitialising;
+	}
 	f->backend_state = front_read_u64(f, "state", XenbusStateUnknown);
 	switch (f->backend_state) {
 	case XenbusStateUnknown:
@@ -355,7 +359,7 @@ static void add(const struct frontend_driver *driver, const char *path)
 	}
 	f->driver = driver;
 	snprintf(f->path, sizeof(f->path), "%s", path);
-	f->state = XenbusStateInitialising;
+	f->state = written_state(f);
 	f->watch = (struct xs_watch){ .fn = backend_state_written, .arg = f };
 	f->dirty = true;
 	irq = irq_save();
@@ -410,6 +414,8 @@ static void scan(void)
 		next = at->next;
 		if (is_gone(f))
 			drop(f);
+		else
+			f->dirty = true;
 	}
 	for (u32 i = 0; names && i < nr_drivers; i++)
 		scan_type(drivers[i], names);
@@ -461,6 +467,14 @@ static struct frontend *next_work(void)
 	return f;
 }
 
+static void work(struct frontend *f)
+{
+	if (take(&scan_wanted))
+		scan();
+	else if (f)
+		look(f);
+}
+
 static void frontend_thread(void *unused)
 {
 	static const struct xs_watch devices = { .fn = device_written };
@@ -468,14 +482,8 @@ static void frontend_thread(void *unused)
 
 	if (err)
 		printf("xenbus: no devices: cannot watch them, error %d\n", err);
-	for (;;) {
-		struct frontend *f = next_work();
-
-		if (take(&scan_wanted))
-			scan();
-		else if (f)
-			look(f);
-	}
+	for (;;)
+		work(next_work());
 }
 
 void frontend_register(const struct frontend_driver *driver)
