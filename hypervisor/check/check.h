@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The check image: the hypervisor from the same sources, with lock order checked (locks.c) and invariants recounted again and again
- * (frames.c, memory.c, grants.c, queue.c, from points.c). A violation is a panic that names it.
+ * (frames.c, memory.c, grants.c, pirqs.c, queue.c, from points.c). A violation is a panic that names it.
  */
 #ifndef PARAVANE_CHECK_H
 #define PARAVANE_CHECK_H
@@ -13,6 +13,7 @@ void check_frames_begin(void);	/* has its memory from the first call on, during 
 void check_frames(void);
 void check_memory(void);
 void check_grants(void);
+void check_pirqs(void);
 void check_queue(void);
 
 #endif

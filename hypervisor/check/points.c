@@ -83,6 +83,7 @@ static void recount(struct cpu *c)
 	check_frames();
 	check_memory();
 	check_grants();
+	check_pirqs();
 	done++;
 	if (!(done & (done - 1)))
 		log_info("check: %u recounts", done);
