@@ -61,7 +61,7 @@ PVK_OBJ += $(THIRD_PARTY)/libext2fs.o
 # The kernel's own headers by their quotes only: some have the names of C's.
 $(B)/guest/pvkernel/disk/ext%.o: GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) -D_GNU_SOURCE -iquote pvkernel/include $(E2FS_API)
 $(B)/guest/pvkernel/disk/ext%.o: GUEST_INCLUDE := $(E2FS_GEN)
-$(B)/guest/pvkernel/disk/ext%.o: $(E2FS_GEN)/done
+$(filter $(B)/guest/pvkernel/disk/ext%,$(PVK_OBJ)): $(E2FS_GEN)/done
 
 # SHA-256 of files and disks: liblzma's, whose source is there anyway.
 PVK_OBJ += $(THIRD_PARTY)/guest/xz/src/liblzma/check/sha256.o
