@@ -37,6 +37,7 @@
 #include "../../pvkernel/include/mm.h"
 #include "../../pvkernel/include/ops.h"
 #include "../../pvkernel/include/sched.h"
+#include "../../pvkernel/include/shell.h"
 #include "../../pvkernel/include/time.h"
 #include "xenbus_back.h"
 
@@ -615,13 +616,23 @@ static struct type *find_type(const char *name)
 	return NULL;
 }
 
-void backend_restart(const char *name)
+bool backend_restart(const char *name)
 {
 	struct type *t = find_type(name);
 
 	if (t)
 		mark(t, &t->restart_wanted);
+	return t;
 }
+
+static int cmd_restart(int argc, char **argv)
+{
+	if (argc == 2 && backend_restart(argv[1]))
+		return 0;
+	printf(argc == 2 ? "backend-restart: %s: no such type of device\n" : "usage: backend-restart vbd|vif\n", argv[1]);
+	return 1;
+}
+COMMAND_AS(backend_restart, "backend-restart", cmd_restart, "vbd|vif: as if its driver had died and come again");
 
 void backend_for_each(const char *name, void (*fn)(struct backend *b, void *arg), void *arg)
 {

@@ -56,7 +56,7 @@ struct backend {
 
 void backend_register(const struct backend_driver *driver);	/* when xenstore is there; its thread starts */
 void backend_close(struct backend *b, int err);	/* our side gives up, from any thread: disconnect() follows by the type's thread */
-void backend_restart(const char *type);		/* as if the driver had died and come again: for tests and upgrades */
+bool backend_restart(const char *type);		/* as if the driver had died and come again; false: no such type */
 /* By the type's thread, for each backend there is: what a person wants to see, say. */
 void backend_for_each(const char *type, void (*fn)(struct backend *b, void *arg), void *arg);
 
