@@ -20,6 +20,7 @@
 
 #define PAGE_SECTORS (PAGE_SIZE / SECTOR_SIZE)
 #define MAX_PIECES 256u
+#define RESERVE_PART 16
 
 struct memory_disk {
 	struct block_device device;
@@ -46,12 +47,18 @@ static struct memory_disk *disk_of(struct block_device *d)
 	return d->data;
 }
 
+/* A guest that writes may not take the last of domain 0's memory: a part of it is for others. */
+static bool memory_left(void)
+{
+	return pages_free() > boot.nr_pages / RESERVE_PART;
+}
+
 /* The page of sector s, made if there is none; NULL: no memory. */
 static char *page_to_write(struct memory_disk *m, u64 s)
 {
 	void **page = &m->pages[s / PAGE_SECTORS];
 
-	if (!*page)
+	if (!*page && memory_left())
 		*page = kmalloc(PAGE_SIZE);
 	return *page;
 }
