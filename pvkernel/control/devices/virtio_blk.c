@@ -40,9 +40,10 @@ struct transfer_piece {
 };
 
 struct transfer {
-	struct list node;		/* in `transfers` */
+	struct list node;		/* in `transfers`, or among those that start or end together */
 	struct block_request *request;
 	bool granted, bounced;
+	int err;
 	u64 discarded;			/* sectors of a discard that are done or under way */
 	struct {
 		u32 type, reserved;
@@ -64,7 +65,9 @@ struct virtio_blk {
 	struct list waiting, transfers;
 	u64 max_discard;
 	bool copy_grants;		/* always, as the command line says */
-	struct gnttab_map_grant_ref maps[GRANT_BATCH];
+	struct gnttab_map_grant_ref maps[GRANT_BATCH];	/* of requests that are about to start */
+	struct gnttab_unmap_grant_ref unmaps[GRANT_BATCH];	/* of requests that are about to end */
+	u32 nr_maps, nr_unmaps;
 };
 
 static struct virtio_blk *of(struct block_device *d)
@@ -74,50 +77,62 @@ static struct virtio_blk *of(struct block_device *d)
 
 /* --- guests' pages --- */
 
-/* All granted pieces of a request by one hypercall. False: at least one is refused; those that are mapped have a handle. */
-static bool map_granted(struct virtio_blk *b, struct transfer *t)
+/* Adds the granted pieces of a transfer to the next map, which has room for them. */
+static void want_mapped(struct virtio_blk *b, struct transfer *t)
 {
 	const struct block_request *r = t->request;
-	u32 flags = GNTMAP_device_map | (r->op == BLOCK_WRITE ? GNTMAP_readonly : 0), n = 0;
-	bool ok;
+	u32 flags = GNTMAP_device_map | (r->op == BLOCK_WRITE ? GNTMAP_readonly : 0);
 
 	for (u32 i = 0; i < r->nr_pieces; i++) {
 		if (!r->pieces[i].page)
-			b->maps[n++] = (struct gnttab_map_grant_ref){ .flags = flags, .ref = r->pieces[i].ref, .dom = r->pieces[i].granter };
+			b->maps[b->nr_maps++] = (struct gnttab_map_grant_ref){ .flags = flags, .ref = r->pieces[i].ref,
+									       .dom = r->pieces[i].granter };
 	}
-	ok = !gnttab_map_batch(b->maps, n);
-	if (ok)
-		b->device.mapped += n;
-	n = 0;
-	for (u32 i = 0; i < r->nr_pieces; i++) {
-		if (r->pieces[i].page)
-			continue;
-		t->pieces[i].handle = b->maps[n].status ? NO_HANDLE : b->maps[n].handle;
-		t->pieces[i].address = b->maps[n++].dev_bus_addr + r->pieces[i].offset;
-	}
-	return ok;
 }
 
-static void unmap_granted(struct transfer *t)
+/* What became of them: elements of the map from *at on. False: at least one is refused; those that are mapped have a handle. */
+static bool take_mapped(struct virtio_blk *b, struct transfer *t, u32 *at)
 {
 	const struct block_request *r = t->request;
-	struct gnttab_unmap_grant_ref ops[32];
-	u32 n = 0;
+	bool all = true;
+
+	for (u32 i = 0; i < r->nr_pieces; i++) {
+		const struct gnttab_map_grant_ref *map = &b->maps[*at];
+
+		if (r->pieces[i].page)
+			continue;
+		++*at;
+		all = all && !map->status;
+		t->pieces[i].handle = map->status ? NO_HANDLE : map->handle;
+		t->pieces[i].address = map->dev_bus_addr + r->pieces[i].offset;
+		b->device.mapped += !map->status;
+	}
+	return all;
+}
+
+static void run_unmaps(struct virtio_blk *b)
+{
+	if (b->nr_unmaps)
+		gnttab_unmap_batch(b->unmaps, b->nr_unmaps);
+	b->nr_unmaps = 0;
+}
+
+/* What is mapped of a transfer is so until the next run_unmaps(). */
+static void unmap_granted(struct virtio_blk *b, struct transfer *t)
+{
+	const struct block_request *r = t->request;
 
 	for (u32 i = 0; i < r->nr_pieces; i++) {
 		struct transfer_piece *p = &t->pieces[i];
 
 		if (p->handle == NO_HANDLE)
 			continue;
-		ops[n++] = (struct gnttab_unmap_grant_ref){ .dev_bus_addr = p->address - r->pieces[i].offset, .handle = p->handle };
+		if (b->nr_unmaps == GRANT_BATCH)
+			run_unmaps(b);
+		b->unmaps[b->nr_unmaps++] = (struct gnttab_unmap_grant_ref){ .dev_bus_addr = p->address - r->pieces[i].offset,
+									     .handle = p->handle };
 		p->handle = NO_HANDLE;
-		if (n == ARRAY_SIZE(ops)) {
-			gnttab_unmap_batch(ops, n);
-			n = 0;
-		}
 	}
-	if (n)
-		gnttab_unmap_batch(ops, n);
 }
 
 static bool copy_piece(const struct block_piece *p, void *bounce, bool from_guest)
@@ -166,21 +181,18 @@ static int finish_bounced(struct transfer *t, int err)
 	return err;
 }
 
-static int reach_pieces(struct virtio_blk *b, struct transfer *t)
+/* Our own pages; granted ones have no address yet. */
+static void reach_own(struct transfer *t)
 {
 	const struct block_request *r = t->request;
 
 	for (u32 i = 0; i < r->nr_pieces; i++) {
 		t->pieces[i].handle = NO_HANDLE;
-		if (!r->pieces[i].page)
-			t->granted = true;
-		else
+		if (r->pieces[i].page)
 			t->pieces[i].address = dma_address(r->pieces[i].page) + r->pieces[i].offset;
+		else
+			t->granted = true;
 	}
-	if (!t->granted || (!b->copy_grants && map_granted(b, t)))
-		return 0;
-	unmap_granted(t);
-	return bounce_granted(b, t);
 }
 
 /* --- to the device --- */
@@ -235,43 +247,91 @@ static void give(struct virtio_blk *b, struct transfer *t)
 	vq_add(&b->queue.ring, t->table, dma_address(t->table), buffers_of(r), t);
 }
 
-static void end(struct transfer *t, int err)
+/* Nothing of it is mapped any more. */
+static void end(struct transfer *t)
 {
 	struct block_request *r = t->request;
+	int err = t->bounced ? finish_bounced(t, t->err) : t->err;
 
-	if (t->bounced)
-		err = finish_bounced(t, err);
-	else if (t->granted)
-		unmap_granted(t);
 	kfree(t);
 	r->done(r, err);
 }
 
-/* Those that have room. Without memory they wait for one that ends, if any is under way. */
-static void start_waiting(struct virtio_blk *b)
+/* The descriptors that a request takes of the ring. */
+static u32 ring_needs(const struct virtio_blk *b, const struct block_request *r)
 {
+	return b->queue.ring.indirect ? 1 : buffers_of(r);
+}
+
+/*
+ * Moves waiting requests, in order, to `chosen`, as many as the ring and one map of grants take. Without memory they wait for a
+ * transfer that ends, if any is under way. A broken device takes none.
+ */
+static void choose(struct virtio_blk *b, struct list *chosen)
+{
+	u32 room = vq_room(&b->queue.ring, 1);
+
+	b->nr_maps = 0;
 	while (!list_empty(&b->waiting)) {
 		struct block_request *r = list_entry(b->waiting.next, struct block_request, node);
-		struct transfer *t;
-		int err;
+		bool idle = list_empty(&b->transfers) && list_empty(chosen);
+		struct transfer *t = NULL;
 
-		if (!vq_room(&b->queue.ring, buffers_of(r)) && !b->queue.ring.broken)
-			break;
-		t = b->queue.ring.broken ? NULL : transfer_new(r);
-		if (!t && !b->queue.ring.broken && !list_empty(&b->transfers))
-			break;
+		if (!b->queue.ring.broken) {
+			if (ring_needs(b, r) > room || b->nr_maps + r->nr_pieces > GRANT_BATCH)
+				return;
+			t = transfer_new(r);
+			if (!t && !idle)
+				return;
+		}
 		list_remove(&r->node);
 		if (!t) {
 			r->done(r, -EIO);
 			continue;
 		}
-		err = reach_pieces(b, t);
-		if (err) {
-			end(t, err);
+		room -= ring_needs(b, r);
+		reach_own(t);
+		if (t->granted && !b->copy_grants)
+			want_mapped(b, t);
+		list_insert_before(chosen, &t->node);
+	}
+}
+
+/* Each chosen transfer to the device, or, when its grants cannot be reached, to its end. */
+static void start_chosen(struct virtio_blk *b, struct list *chosen)
+{
+	u32 at = 0;
+
+	while (!list_empty(chosen)) {
+		struct transfer *t = list_entry(chosen->next, struct transfer, node);
+
+		list_remove(&t->node);
+		if (t->granted && (b->copy_grants || !take_mapped(b, t, &at))) {
+			unmap_granted(b, t);
+			t->err = bounce_granted(b, t);
+		}
+		if (t->err) {
+			run_unmaps(b);
+			end(t);
 			continue;
 		}
 		list_insert_before(&b->transfers, &t->node);
 		give(b, t);
+	}
+	run_unmaps(b);
+}
+
+static void start_waiting(struct virtio_blk *b)
+{
+	struct list chosen = LIST_INIT(chosen);
+
+	for (;;) {
+		choose(b, &chosen);
+		if (list_empty(&chosen))
+			break;
+		if (b->nr_maps)
+			gnttab_map_batch(b->maps, b->nr_maps);
+		start_chosen(b, &chosen);
 	}
 	virtio_kick(&b->queue);
 }
@@ -299,16 +359,16 @@ static int error_of(u8 status)
 	return status == STATUS_OK ? 0 : status == STATUS_UNSUPPORTED ? -EOPNOTSUPP : -EIO;
 }
 
-static void came_back(struct virtio_blk *b, struct transfer *t)
+static void came_back(struct virtio_blk *b, struct transfer *t, struct list *ended)
 {
-	int err = error_of(READ_ONCE(t->status));
-
-	if (!err && t->request->op == BLOCK_DISCARD && t->discarded < t->request->sectors) {
+	t->err = error_of(READ_ONCE(t->status));
+	if (!t->err && t->request->op == BLOCK_DISCARD && t->discarded < t->request->sectors) {
 		give(b, t);
 		return;
 	}
 	list_remove(&t->node);
-	end(t, err);
+	unmap_granted(b, t);
+	list_insert_before(ended, &t->node);
 }
 
 /* The memory of what a broken device has stays its own: it may still write there. */
@@ -326,14 +386,21 @@ static void give_up(struct virtio_blk *b)
 static void blk_came(void *arg)
 {
 	struct virtio_blk *b = arg;
+	struct list ended = LIST_INIT(ended);
 	struct transfer *t;
 	u32 written;
 
 	do {
 		vq_disable_interrupt(&b->queue.ring);
 		while ((t = vq_get(&b->queue.ring, &written)))
-			came_back(b, t);
+			came_back(b, t, &ended);
 	} while (!vq_enable_interrupt(&b->queue.ring, 1));
+	run_unmaps(b);
+	while (!list_empty(&ended)) {
+		t = list_entry(ended.next, struct transfer, node);
+		list_remove(&t->node);
+		end(t);
+	}
 	if (b->queue.ring.broken)
 		give_up(b);
 	start_waiting(b);
