@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domain 0's half of a block device, between its files: blkback_request.c says what a request asks for, blkback_queue.c does it,
- * blkback_rate.c says when, blkback.c connects and disconnects, blkback_stats.c tells. What a request costs is in docs/block.md.
+ * blkback_rate.c says when, blkback.c connects and disconnects, blkback_commands.c tells. What a request costs is in docs/block.md.
  */
 #ifndef BACKEND_BLKBACK_H
 #define BACKEND_BLKBACK_H

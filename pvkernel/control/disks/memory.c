@@ -285,3 +285,28 @@ struct block_device *disk_overlay(struct block_device *base)
 	snprintf(m->device.name, sizeof(m->device.name), "overlay");
 	return private_disk(m, m->pages && m->written);
 }
+
+/* It never shrinks: what the block layer's gate has let in is in range for ever. */
+int disk_grow(struct block_device *d, u64 bytes)
+{
+	struct memory_disk *m = disk_of(d);
+	u64 sectors = bytes >> SECTOR_SHIFT, nr_pages = (sectors + PAGE_SECTORS - 1) / PAGE_SECTORS;
+	void **pages, **old;
+
+	if (d->ops != &memory_ops || m->base)
+		return -EOPNOTSUPP;
+	if (sectors < d->sectors)
+		return -EINVAL;
+	pages = vzalloc(nr_pages * sizeof(*pages));
+	if (!pages)
+		return -ENOMEM;
+	mutex_lock(&m->lock);
+	old = m->pages;
+	memcpy(pages, old, m->nr_pages * sizeof(*pages));
+	m->pages = pages;
+	m->nr_pages = nr_pages;
+	d->sectors = sectors;
+	mutex_unlock(&m->lock);
+	vfree(old);
+	return 0;
+}

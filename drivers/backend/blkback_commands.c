@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* `block-stats`: what guests' block devices have done, one a line. */
+/* For people: what guests' block devices have done, and a disk that grows under its guests. */
+#include <abi/errno.h>
+
+#include "../../pvkernel/control/control.h"
+#include "../../pvkernel/control/disks/disk.h"
 #include "../../pvkernel/control/domains.h"
 #include "../../pvkernel/control/json.h"
 #include "../../pvkernel/control/options.h"
@@ -75,3 +79,58 @@ static int cmd_block_stats(int argc, char **argv)
 	return 0;
 }
 COMMAND_AS(block_stats, "block-stats", cmd_block_stats, "[--json]: requests, sectors, errors of guests' block devices; how often a rate made them wait");
+
+/* --- block-resize --- */
+
+struct resize {
+	u16 domid;
+	u32 devid;
+	u64 bytes;
+	struct block_device *disk;	/* once found, with a reference */
+	int err;
+};
+
+static void grow(struct backend *b, void *arg)
+{
+	struct resize *r = arg;
+	struct vbd *v = b->data;
+
+	if (!v || b->domid != r->domid || b->devid != r->devid)
+		return;
+	r->disk = block_hold(v->disk);
+	r->err = disk_grow(v->disk, r->bytes);
+}
+
+/* All that use it. A frontend looks at the size again when it sees our state written again. */
+static void tell_size(struct backend *b, void *arg)
+{
+	struct resize *r = arg;
+	struct vbd *v = b->data;
+
+	if (!v || v->disk != r->disk)
+		return;
+	v->rules.sectors = v->disk->sectors;
+	if (b->connected && !back_write(b, XS_NO_TX, "sectors", "%lu", v->rules.sectors))
+		back_write(b, XS_NO_TX, "state", "%u", b->state);
+}
+
+static int cmd_block_resize(int argc, char **argv)
+{
+	struct resize r = { .err = -ENOENT };
+	u64 kib;
+
+	if (argc != 4 || !config_vdev(argv[2], &r.devid) || !parse_kib(argv[3], &kib))
+		return usage("block-resize", "DOMAIN VDEV SIZE, such as 64M");
+	if (!take_domain("block-resize", argv[1], &r.domid))
+		return 1;
+	r.bytes = kib * 1024;
+	backend_for_each("vbd", grow, &r);
+	if (!r.err)
+		backend_for_each("vbd", tell_size, &r);
+	if (r.disk)
+		block_put(r.disk);
+	if (r.err)
+		printf("block-resize: %s: %s\n", argv[2], errno_name(r.err));
+	return r.err != 0;
+}
+COMMAND_AS(block_resize, "block-resize", cmd_block_resize, "DOMAIN VDEV SIZE: a RAM disk grows to SIZE (64M), while it is used");
