@@ -82,7 +82,8 @@ static void forget(void)
 	buffer = NULL;
 	used = packets = missed = 0;
 	irq_restore(irq);
-	vfree(old);
+	if (old)
+		vfree(old);
 }
 
 /* --- the command --- */
