@@ -29,7 +29,6 @@
 
 struct list switch_ports = LIST_INIT(switch_ports);
 struct mac_table switch_table;
-static char bridge_name[BRIDGES_MAX][BRIDGE_NAME];
 static struct wait_queue port_unused = WAIT_QUEUE_INIT(port_unused);
 
 /* --- who may have what --- */
@@ -213,16 +212,19 @@ void port_input(struct port *port, struct packet *p)
 
 /* --- ports come and go --- */
 
+/* That of the ports that are on it already, or one that no port has. */
 static int bridge_number(const char *name)
 {
-	u32 i;
+	u32 used = 0;
 
-	for (i = 0; i < BRIDGES_MAX && *bridge_name[i] && strcmp(bridge_name[i], name); i++)
-		;
-	if (i == BRIDGES_MAX)
-		return -ENOSPC;
-	snprintf(bridge_name[i], BRIDGE_NAME, "%s", name);
-	return i;
+	list_for_each(node, &switch_ports) {
+		const struct port *port = list_entry(node, struct port, node);
+
+		if (!strcmp(port->config.bridge, name))
+			return port->bridge;
+		used |= 1u << port->bridge;
+	}
+	return used == (1u << BRIDGES_MAX) - 1 ? -ENOSPC : __builtin_ctz(~used);
 }
 
 /* By interrupts disabled. */

@@ -16,7 +16,7 @@
 
 #define DEFAULT_BRIDGE "xenbr0"
 #define BRIDGE_NAME 48
-#define BRIDGES_MAX 15
+#define BRIDGES_MAX 16
 #define PORT_IPS 4
 #define VLAN_MAX 4094
 
@@ -47,7 +47,7 @@ struct port {
 };
 
 void switch_init(void);
-/* 0; -EEXIST: a device of that address is on that network already; -ENOMEM; -ENOSPC: too many bridges. */
+/* 0; -EEXIST: a device of that address is on that network already; -ENOMEM; -ENOSPC: ports on 16 other bridges. */
 int port_add(struct port **out, struct net_device *d, const struct port_config *c);
 void port_remove(struct port *port);	/* afterwards nobody sends to the device */
 /* From the device; takes the reference. By one thread at a time for each port, and what was sent on is seen after port_flush(). */
