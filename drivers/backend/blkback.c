@@ -5,7 +5,7 @@
  *	probe		params, mode, rate, iops of our node -> an open disk, the features that we offer
  *	connect		the frontend's rings and ports -> queues, the thread; the disk's properties
  *	disconnect	the thread ends when the disk has finished what was taken; ports, rings
- *	remove		the disk
+ *	remove		the disk, unless its node is still there: then we begin anew, and the next probe() finds it parked
  *
  * All four are called by the one thread of the type. A disk that somebody may write is nobody else's, unless the mode is `w!`.
  */
@@ -20,7 +20,7 @@
 #define PROTOCOL "x86_64-abi"
 #define VALUE_MAX 32
 
-static struct list vbds = LIST_INIT(vbds);	/* this thread's */
+static struct list vbds = LIST_INIT(vbds), parked = LIST_INIT(parked);	/* this thread's */
 
 /* --- probe --- */
 
@@ -49,6 +49,36 @@ static int read_mode(struct vbd *v)
 	return 0;
 }
 
+static bool node_is_there(const struct vbd *v)
+{
+	char path[64], target[sizeof(v->target)];
+
+	snprintf(path, sizeof(path), "backend/vbd/%u/%u/params", v->rules.domid, v->devid);
+	return xs_read(XS_NO_TX, path, target, sizeof(target)) >= 0 && !strcmp(target, v->target);
+}
+
+/* A disk that lives in memory ends with its last reference, which must not be when a backend begins anew. Others' are let go. */
+static struct block_device *take_parked(const struct vbd *v)
+{
+	struct block_device *disk = NULL;
+
+	for (struct list *at = parked.next, *next; at != &parked; at = next) {
+		struct vbd *old = list_entry(at, struct vbd, node);
+		bool same = v && old->rules.domid == v->rules.domid && old->devid == v->devid && !strcmp(old->target, v->target);
+
+		next = at->next;
+		if (!same && node_is_there(old))
+			continue;
+		list_remove(at);
+		if (same)
+			disk = old->disk;
+		else
+			block_put(old->disk);
+		kfree(old);
+	}
+	return disk;
+}
+
 static int open_disk(struct vbd *v)
 {
 	char error[160];
@@ -58,7 +88,9 @@ static int open_disk(struct vbd *v)
 		back_error(v->back, err, "no params: which disk?");
 		return err;
 	}
-	v->disk = disk_open(v->target, v->rules.readonly, error, sizeof(error));
+	v->disk = take_parked(v);
+	if (!v->disk)
+		v->disk = disk_open(v->target, v->rules.readonly, error, sizeof(error));
 	if (!v->disk) {
 		back_error(v->back, -ENODEV, "%s", error);
 		return -ENODEV;
@@ -78,8 +110,7 @@ static void set_rules(struct vbd *v)
 	struct blkback_rules *rules = &v->rules;
 
 	rules->sectors = v->disk->sectors;
-	rules->handle = v->back->devid;
-	rules->domid = v->back->domid;
+	rules->handle = v->devid;
 	rules->can_flush = v->disk->can_flush;
 	rules->can_discard = v->disk->can_discard && back_read_u64(v->back, "discard-enable", 1);
 }
@@ -124,6 +155,8 @@ static int probe(struct backend *b)
 	if (!v)
 		return -ENOMEM;
 	v->back = b;
+	v->rules.domid = b->domid;
+	v->devid = b->devid;
 	blkback_prepare(v);
 	for (u32 i = 0; i < ARRAY_SIZE(v->queues); i++)
 		v->queues[i] = (struct blkback_queue){ .vbd = v, .port = -1 };
@@ -153,8 +186,15 @@ static void remove(struct backend *b)
 	struct vbd *v = b->data;
 
 	b->data = NULL;
-	if (v)
+	if (!v)
+		return;
+	if (node_is_there(v)) {
+		list_remove(&v->node);
+		list_insert_before(&parked, &v->node);
+	} else {
 		free_vbd(v);
+	}
+	take_parked(NULL);
 }
 
 /* --- connect --- */

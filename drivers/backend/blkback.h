@@ -110,6 +110,7 @@ struct blkback_counts {
 struct vbd {
 	struct list node;		/* of all, in blkback.c */
 	struct backend *back;
+	u32 devid;			/* back's, which may be gone before us */
 	struct block_device *disk;
 	struct blkback_rules rules;
 	bool shared;			/* mode w!: others may write it, too */
