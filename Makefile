@@ -205,9 +205,9 @@ $(B)/fuzz/%: tests/fuzz/%.c Makefile
 
 QEMU := qemu-system-x86_64 -accel tcg -cpu max -display none -no-reboot
 
-# The demo: domain 0 with a ramdisk of two pvkernels' configurations and Debian's own kernel.
+# The demo: domain 0 with a ramdisk of three pvkernels' configurations, a disk with pages for one, and Debian's own kernel.
 DEMO := $(B)/demo
-DEMO_FILES := autostart one.cfg two.cfg linux.cfg
+DEMO_FILES := autostart one.cfg two.cfg web.cfg linux.cfg
 DEMO_HV_ARGS ?= dom0_mem=256M
 
 $(DEMO)/vmlinuz: tools/fetch-linux
@@ -217,9 +217,15 @@ $(DEMO)/vmlinuz: tools/fetch-linux
 $(DEMO)/initrd: $(DEMO)/vmlinuz tools/demo/linux_init tools/make-ramdisk
 	$(Q)tools/make-ramdisk $@ tools/demo/linux_init=init $(DEMO)/busybox
 
-$(DEMO)/ramdisk: $(DEMO_FILES:%=tools/demo/%) $(B)/pvkernel $(DEMO)/vmlinuz $(DEMO)/initrd tools/make-ramdisk
+# A small ext2 of files in a directory; its times and identity are fixed, so that the same files make the same disk.
+$(DEMO)/www.img: $(wildcard tools/demo/www/*)
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)rm -f $@
+	$(Q)E2FSPROGS_FAKE_TIME=1767225600 mke2fs -q -F -t ext2 -d tools/demo/www -U clear -E hash_seed=00000000-0000-0000-0000-000000000001,root_owner=0:0 $@ 512k
+
+$(DEMO)/ramdisk: $(DEMO_FILES:%=tools/demo/%) $(B)/pvkernel $(DEMO)/www.img $(DEMO)/vmlinuz $(DEMO)/initrd tools/make-ramdisk
 	@echo '  $@'
-	$(Q)tools/make-ramdisk $@ $(DEMO_FILES:%=tools/demo/%) $(B)/pvkernel=boot/pvkernel $(DEMO)/vmlinuz=boot/vmlinuz $(DEMO)/initrd=boot/initrd
+	$(Q)tools/make-ramdisk $@ $(DEMO_FILES:%=tools/demo/%) $(DEMO)/www.img $(B)/pvkernel=boot/pvkernel $(DEMO)/vmlinuz=boot/vmlinuz $(DEMO)/initrd=boot/initrd
 
 $(DEMO)/paravane.iso: $(B)/paravane $(B)/pvcontrol $(DEMO)/ramdisk tools/make-iso
 	$(Q)tools/make-iso $@ $(B)/paravane $(B)/pvcontrol '$(DEMO_HV_ARGS)' '' $(DEMO)/ramdisk
@@ -233,8 +239,11 @@ $(B)/paravane.iso: $(B)/paravane $(B)/pvkernel tools/make-iso
 
 .PHONY: iso run run-guest gdb test
 iso: $(B)/paravane.iso	## the bootable image of one guest kernel
-run: $(DEMO)/paravane.iso	## boot by GRUB: domain 0 starts two pvkernels and a Linux (Ctrl-a x leaves)
-	$(QEMU) -m 1024 -smp 2 -serial mon:stdio -cdrom $<
+# The guest `web` has this address in QEMU's network.
+RUN_PORT ?= 8080
+run: $(DEMO)/paravane.iso	## boot by GRUB: domain 0 starts guests, one serves http://localhost:8080/ (RUN_PORT=n another; Ctrl-a x leaves)
+	$(QEMU) -m 1024 -smp 2 -serial mon:stdio -cdrom $< \
+		-netdev user,id=net0,hostfwd=tcp:127.0.0.1:$(RUN_PORT)-10.0.2.50:80 -device virtio-net-pci,netdev=net0
 
 run-guest: $(B)/paravane.iso	## boot by GRUB to the prompt of one guest kernel
 	$(QEMU) -m 512 -serial mon:stdio -cdrom $<
