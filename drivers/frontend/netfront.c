@@ -264,7 +264,7 @@ static bool reap(struct netfront_queue *q)
 	return any;
 }
 
-/* How many of the requests that wait for a response have to have one, so that there is room. */
+/* For so many slots, each with a buffer. */
 static bool has_room(const struct netfront_queue *q, u32 slots)
 {
 	return ring_front_room(&q->tx) >= slots && q->nr_tx_free >= slots;
@@ -275,6 +275,12 @@ static void wake_room(void *arg)
 	wake_up(&((struct netfront *)arg)->room);
 }
 
+static void push(struct netfront_queue *q)
+{
+	if (ring_push_requests(&q->tx))
+		evtchn_send(q->port_tx);
+}
+
 /* Waits for responses, but not for ever: a backend that hangs must not hang who sends. */
 static bool wait_for_room(struct netfront *nf, struct netfront_queue *q, u32 slots)
 {
@@ -283,6 +289,7 @@ static bool wait_for_room(struct netfront *nf, struct netfront_queue *q, u32 slo
 
 	if (nf->stalled)
 		return false;
+	push(q);
 	irq = irq_save();
 	timer_add(&patience, now() + FULL_PATIENCE);
 	while (!nf->failed && !has_room(q, slots) && patience.armed) {
@@ -378,13 +385,6 @@ static bool send_locked(struct netfront *nf, const struct packet *p)
 	return true;
 }
 
-static void flush_locked(struct netfront *nf)
-{
-	for (u32 i = 0; nf->connected && i < nf->nr_queues; i++)
-		if (ring_push_requests(&nf->queues[i].tx))
-			evtchn_send(nf->queues[i].port_tx);
-}
-
 void netfront_send(struct net_device *d, struct packet *p)
 {
 	struct netfront *nf = d->data;
@@ -407,7 +407,8 @@ void netfront_flush(struct net_device *d)
 	struct netfront *nf = d->data;
 
 	mutex_lock(&nf->tx_lock);
-	flush_locked(nf);
+	for (u32 i = 0; nf->connected && i < nf->nr_queues; i++)
+		push(&nf->queues[i]);
 	mutex_unlock(&nf->tx_lock);
 }
 

@@ -127,7 +127,7 @@ static int write_queue(struct netfront *nf, u32 tx, const char *prefix, const st
 
 static int write_queues(struct netfront *nf, u32 tx)
 {
-	char prefix[16];
+	char prefix[20];
 	int err = 0;
 
 	if (nf->nr_queues == 1)
