@@ -268,12 +268,15 @@ xen-linux: pvkernel	## pvkernel as a guest of real Xen with Debian's Linux as do
 test: all check-hypervisor $(UNIT) $(FUZZ) $(B)/paravane.iso $(DEMO)/paravane.iso	## every test; the last line counts them
 	tests/suite
 
-.PHONY: crash scale
+.PHONY: crash scale integrity
 crash: all check-hypervisor	## a hundred guests that misbehave and die at random, on both images (SEED=n again)
 	VICTIMS=100 tests/system/crash
 
 scale: all	## 200 small guests at once, and what each costs
 	tests/system/scale
+
+integrity: hypervisor pvkernel pvcontrol	## guests' disks: 10 GiB against a model, backend restarts, power cuts (SEED=n again)
+	tests/system/integrity --long
 
 -include tests/conformance/conformance.mk tests/abi/abi.mk tests/bench/bench.mk
 
