@@ -55,7 +55,8 @@ static u64 fill_pieces(struct block_piece *p, u32 max, u32 *count, u8 *buf, u64 
 	for (*count = 0; done < bytes && *count < max; p++, ++*count) {
 		u64 at = (u64)buf + done, offset = at & (PAGE_SIZE - 1);
 
-		*p = (struct block_piece){ .page = (void *)(at - offset), .offset = offset, .length = MIN(PAGE_SIZE - offset, bytes - done) };
+		*p = (struct block_piece){ .page = (void *)(at - offset), .offset = offset,
+					   .length = MIN(PAGE_SIZE - offset, bytes - done) };
 		done += p->length;
 	}
 	return done;

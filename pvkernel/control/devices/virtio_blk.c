@@ -232,7 +232,8 @@ static void fill_table(struct transfer *t)
 /* There is room. A discard longer than the device takes goes on when this part of it is done. */
 static void give(struct virtio_blk *b, struct transfer *t)
 {
-	static const u32 type[] = { [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH, [BLOCK_DISCARD] = TYPE_DISCARD };
+	static const u32 type[] = { [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH,
+				    [BLOCK_DISCARD] = TYPE_DISCARD };
 	const struct block_request *r = t->request;
 
 	t->header.type = type[r->op];
@@ -427,7 +428,8 @@ static bool read_config(struct virtio_blk *b)
 	u32 exponent = has(b, FEATURE_TOPOLOGY) ? virtio_config(v, CONFIG_PHYSICAL_EXPONENT, 1) : 0;
 	u32 most = has(b, FEATURE_SEG_MAX) ? virtio_config(v, CONFIG_SEG_MAX, 4) : 1;
 
-	*d = (struct block_device){ .sectors = virtio_config64(v, CONFIG_CAPACITY), .sector_size = SECTOR_SIZE, .ops = &blk_ops, .data = b };
+	*d = (struct block_device){ .sectors = virtio_config64(v, CONFIG_CAPACITY), .sector_size = SECTOR_SIZE, .ops = &blk_ops,
+				    .data = b };
 	if (has(b, FEATURE_BLK_SIZE))
 		d->sector_size = virtio_config(v, CONFIG_BLK_SIZE, 4);
 	d->physical_size = d->sector_size << MIN(exponent, 8u);

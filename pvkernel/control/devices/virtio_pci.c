@@ -298,9 +298,12 @@ u64 virtio_config64(const struct virtio_device *v, u32 offset)
 static int cmd_virtio(int argc, char **argv)
 {
 	printf("%-8s %-11s %16s %10s %10s %10s %10s\n", "PCI", "driver", "features", "interrupts", "kicks", "mapped", "bounced");
-	for (const struct virtio_device *v = working; v; v = v->next)
-		printf("%02x:%02x.%u  %-11s %16lx %10lu %10lu %10lu %10lu%s\n", v->pci->bus, v->pci->devfn >> 3, v->pci->devfn & 7, v->pci->driver,
+	for (const struct virtio_device *v = working; v; v = v->next) {
+		const struct pci_device *d = v->pci;
+
+		printf("%02x:%02x.%u  %-11s %16lx %10lu %10lu %10lu %10lu%s\n", d->bus, d->devfn >> 3, d->devfn & 7, d->driver,
 		       v->features, v->interrupts, v->kicks, v->mapped, v->bounced, v->queues[0].ring.broken ? " broken" : "");
+	}
 	return 0;
 }
-COMMAND(virtio, cmd_virtio, "virtio devices: features agreed on, interrupts, notifications, guests' pieces mapped for the device, or copied");
+COMMAND(virtio, cmd_virtio, "virtio devices: features agreed on, interrupts, notifications, guests' pieces mapped or copied");

@@ -59,7 +59,8 @@ void copy_run(struct copy_batch *b)
 static void add_granted(struct copy_batch *b, struct block_request *r, const struct block_piece *p, u32 at, void *ours, u32 length)
 {
 	struct gnttab_copy_ptr theirs = { .u.ref = p->ref, .domid = p->granter, .offset = p->offset + at };
-	struct gnttab_copy_ptr own = { .u.gmfn = pfn_to_mfn(virt_to_pfn(ours)), .domid = DOMID_SELF, .offset = (u64)ours & (PAGE_SIZE - 1) };
+	struct gnttab_copy_ptr own = { .u.gmfn = pfn_to_mfn(virt_to_pfn(ours)), .domid = DOMID_SELF,
+				       .offset = (u64)ours & (PAGE_SIZE - 1) };
 	bool write = r->op == BLOCK_WRITE;
 
 	parts_add(r);
