@@ -41,7 +41,7 @@ struct tx_packet {
 
 struct rx_slot {
 	struct netif_rx_response response;
-	struct netif_extra_info extra;
+	struct netif_extra_info extra __attribute__((aligned(8)));	/* the ring copies words */
 	bool is_extra;
 	u16 op, ops;
 };
@@ -65,7 +65,7 @@ struct vif_queue {
 	bool rx_busy, rx_again;
 
 	/* Of who set rx_busy. */
-	struct netif_rx_request staged[RX_STAGED];
+	struct netif_rx_request staged[RX_STAGED] __attribute__((aligned(8)));
 	u32 nr_staged;
 	struct gnttab_copy rx_op[RX_OPS];
 	struct rx_slot rx_slot[RX_SLOTS];

@@ -209,7 +209,7 @@ static u32 add_packet(struct vif_queue *q, const struct packet *p, bool each)
 
 static void put_slot(struct vif_queue *q, const struct rx_slot *s)
 {
-	struct netif_rx_response r = s->response;
+	struct netif_rx_response r __attribute__((aligned(8))) = s->response;
 
 	if (s->is_extra) {
 		ring_put_response(&q->rx, &s->extra, sizeof(s->extra));
@@ -330,8 +330,10 @@ void netback_flush(struct net_device *d)
 void netback_rx_drop(struct vif_queue *q)
 {
 	while (q->pending_count) {
-		packet_put(first_pending(q));
+		struct packet *p = first_pending(q);
+
 		dequeue(q);
+		packet_put(p);
 	}
 	q->nr_staged = 0;
 }
