@@ -32,12 +32,13 @@ static int list_home(void)
 static int transaction(void)
 {
 	u32 tx;
-	int err = xs_transaction_start(&tx);
+	int end, err = xs_transaction_start(&tx);
 
 	if (err)
 		return err;
 	err = xs_write(tx, NODE, "12345678");
-	return MIN(xs_transaction_end(tx, true), err);
+	end = xs_transaction_end(tx, true);
+	return MIN(end, err);
 }
 
 static int measure(const char *name, int (*request)(void), u64 rounds)

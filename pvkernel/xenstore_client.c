@@ -85,7 +85,9 @@ static int request(u32 type, u32 tx, const char *path, const void *rest, size_t 
 
 static int command(u32 type, u32 tx, const char *path, const void *rest, size_t length)
 {
-	return MIN(request(type, tx, path, rest, length, NULL, 0), 0);
+	int n = request(type, tx, path, rest, length, NULL, 0);
+
+	return MIN(n, 0);
 }
 
 int xs_read(u32 tx, const char *path, char *buf, size_t size)

@@ -84,7 +84,7 @@ static struct side {
 static int side;		/* whose code runs */
 static u32 last_token;
 
-static int ask(u32 type, u32 tx, const char *path, const void *rest, u32 length)
+static int ask_length(u32 type, u32 tx, const char *path, const void *rest, u32 length)
 {
 	char payload[XENSTORE_PAYLOAD_MAX];
 	u32 head = strlen(path) + 1;
@@ -96,9 +96,17 @@ static int ask(u32 type, u32 tx, const char *path, const void *rest, u32 length)
 	return host_ask(&sides[side].client, type, tx, payload, head + length);
 }
 
+/* 0 or a negative errno. */
+static int ask(u32 type, u32 tx, const char *path, const void *rest, u32 length)
+{
+	int n = ask_length(type, tx, path, rest, length);
+
+	return MIN(n, 0);
+}
+
 int xs_read(u32 tx, const char *path, char *buf, size_t size)
 {
-	int n = ask(XS_READ, tx, path, NULL, 0);
+	int n = ask_length(XS_READ, tx, path, NULL, 0);
 
 	if (n >= 0 && (size_t)n >= size)
 		return -E2BIG;
@@ -117,17 +125,17 @@ int xs_read_u64(u32 tx, const char *path, u64 *value)
 
 int xs_write(u32 tx, const char *path, const char *value)
 {
-	return MIN(ask(XS_WRITE, tx, path, value, strlen(value)), 0);
+	return ask(XS_WRITE, tx, path, value, strlen(value));
 }
 
 int xs_rm(u32 tx, const char *path)
 {
-	return MIN(ask(XS_RM, tx, path, NULL, 0), 0);
+	return ask(XS_RM, tx, path, NULL, 0);
 }
 
 int xs_directory(u32 tx, const char *path, char *buf, size_t size)
 {
-	int n = ask(XS_DIRECTORY, tx, path, NULL, 0);
+	int n = ask_length(XS_DIRECTORY, tx, path, NULL, 0);
 
 	if (n >= 0)
 		memcpy(buf, host_reply, n);
@@ -136,7 +144,7 @@ int xs_directory(u32 tx, const char *path, char *buf, size_t size)
 
 int xs_transaction_start(u32 *tx)
 {
-	int n = ask(XS_TRANSACTION_START, 0, "", NULL, 0);
+	int n = ask_length(XS_TRANSACTION_START, 0, "", NULL, 0);
 
 	*tx = n < 0 ? 0 : strtoul(host_reply, NULL, 10);
 	return MIN(n, 0);
@@ -149,7 +157,7 @@ int xs_transaction_end(u32 tx, bool commit)
 		ask(XS_TRANSACTION_END, tx, "F", NULL, 0);
 		return -EAGAIN;
 	}
-	return MIN(ask(XS_TRANSACTION_END, tx, commit ? "T" : "F", NULL, 0), 0);
+	return ask(XS_TRANSACTION_END, tx, commit ? "T" : "F", NULL, 0);
 }
 
 int xs_watch(const char *path, const struct xs_watch *w)
@@ -163,7 +171,7 @@ int xs_watch(const char *path, const struct xs_watch *w)
 		s->watches[i].w = w;
 		s->watches[i].token = ++last_token;
 		snprintf(s->watches[i].path, sizeof(s->watches[i].path), "%s", path);
-		return MIN(ask(XS_WATCH, 0, path, token, sprintf(token, "%u", last_token) + 1), 0);
+		return ask(XS_WATCH, 0, path, token, sprintf(token, "%u", last_token) + 1);
 	}
 	abort();
 }
@@ -177,7 +185,7 @@ int xs_unwatch(const char *path, const struct xs_watch *w)
 		if (s->watches[i].w != w || strcmp(s->watches[i].path, path))
 			continue;
 		s->watches[i].w = NULL;
-		return MIN(ask(XS_UNWATCH, 0, path, token, sprintf(token, "%u", s->watches[i].token) + 1), 0);
+		return ask(XS_UNWATCH, 0, path, token, sprintf(token, "%u", s->watches[i].token) + 1);
 	}
 	abort();
 }
