@@ -182,7 +182,7 @@ $(B)/conformance/%: $(B)/tests/conformance/%/main.c.o $(CONF_LIB_OBJ) tests/conf
 HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Itests/unit/shim -I. -Ihypervisor/include -MMD -MP
 
 # The guest kernel's tests see its headers, and the hypervisor's not at all.
-PVK_FUZZ := cpio config xenstore ring packet netback blkback gpt
+PVK_FUZZ := cpio config xenstore ring packet netback blkback gpt netfront
 $(B)/unit/test_pvk_% $(B)/unit/test_ctl_% $(B)/unit/test_ring_% $(B)/unit/test_race_% \
 $(PVK_FUZZ:%=$(B)/fuzz/fuzz_%): HOST_CFLAGS := $(subst -Ihypervisor/include,-iquotepvkernel/include,$(HOST_CFLAGS))
 
