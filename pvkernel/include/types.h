@@ -15,8 +15,18 @@ typedef uint64_t u64;
 typedef int64_t s64;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Each argument is evaluated once; both are compared as their common type, and a sign that does not fit is a warning. */
+#define PICK(a, b, compare) ({ \
+	__typeof__(1 ? (a) : (b)) pick_a_ = (a), pick_b_ = (b); \
+	pick_a_ compare pick_b_ ? pick_a_ : pick_b_; \
+})
+#define MIN(a, b) PICK(a, b, <)
+#define MAX(a, b) PICK(a, b, >)
+/* Of constants, and a constant: for the sizes of arrays. */
+#define MIN_CONST(a, b) ((a) < (b) ? (a) : (b))
+#define MAX_CONST(a, b) ((a) > (b) ? (a) : (b))
+
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 /* One access, where another party may read or write at the same time. */

@@ -13,7 +13,6 @@
 
 void *memmove(void *to, const void *from, size_t n);	/* not in the string.h that is first on the path */
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CHECK(c) do { if (!(c)) __builtin_trap(); } while (0)
 
 #define NR_PAGES 2048

@@ -33,8 +33,6 @@
 #include "elf_maker.h"
 
 #define PAGE_ALIGN_UP(x) (((x) + PAGE_SIZE - 1) & PAGE_MASK)
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #define DOMID 7
 #define FIRST_MFN 1000

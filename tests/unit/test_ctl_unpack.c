@@ -17,7 +17,6 @@
 
 void *memmove(void *to, const void *from, size_t n);	/* not in the string.h that is first on the path */
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SAMPLES "tests/fuzz/corpus/image/"
 
 static struct {
