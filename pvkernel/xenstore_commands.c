@@ -280,32 +280,47 @@ static int cmd_read(int argc, char **argv)
 }
 XS_COMMAND(read, cmd_read, "[-p] [-R] PATH...: values, with their paths (-p), as they are (-R)");
 
-static int write_pairs(u32 tx, int argc, char **argv, bool raw)
+#define PAIRS_MAX 16
+
+static int write_pairs(u32 tx, int count, char **words, const u32 *lengths)
 {
 	int err = 0;
 
-	for (int i = 0; i + 1 < argc && !err; i += 2)
-		err = xs_write_bytes(tx, argv[i], argv[i + 1], raw ? strlen(argv[i + 1]) : unescape(argv[i + 1]));
+	for (int i = 0; i < count && !err; i++)
+		err = xs_write_bytes(tx, words[2 * i], words[2 * i + 1], lengths[i]);
 	return err;
 }
 
-/* Values lose their escapes once, so a transaction that conflicts is done again as raw. */
+/* One try; -EAGAIN when the transaction met another's writes. */
+static int write_once(int count, char **words, const u32 *lengths)
+{
+	u32 tx;
+	int err = xs_transaction_start(&tx);
+
+	if (err)
+		return err;
+	err = write_pairs(tx, count, words, lengths);
+	if (!err)
+		return xs_transaction_end(tx, true);
+	xs_transaction_end(tx, false);
+	return err;
+}
+
+/* Values lose their escapes once, and keep their lengths for the next try. */
 static int cmd_write(int argc, char **argv)
 {
-	int i, err;
-	u32 tx, o = options(argc, argv, "R", &i);
+	u32 lengths[PAIRS_MAX], o;
+	int i, count, err;
 
-	if (o == ~0u || i == argc || (argc - i) % 2)
-		return usage("xenstore-write [-R] PATH VALUE...");
-	err = xs_transaction_start(&tx);
-	if (err)
-		return failed("start", "a transaction", err);
-	err = write_pairs(tx, argc - i, argv + i, o & 1);
-	if (err) {
-		xs_transaction_end(tx, false);
-		return failed("write", argv[i], err);
-	}
-	err = xs_transaction_end(tx, true);
+	o = options(argc, argv, "R", &i);
+	count = o == ~0u ? 0 : (argc - i) / 2;
+	if (!count || (argc - i) % 2 || count > PAIRS_MAX)
+		return usage("xenstore-write [-R] PATH VALUE..., at most 16 of them");
+	for (int n = 0; n < count; n++)
+		lengths[n] = o & 1 ? strlen(argv[i + 2 * n + 1]) : unescape(argv[i + 2 * n + 1]);
+	do
+		err = write_once(count, argv + i, lengths);
+	while (err == -EAGAIN);
 	return err ? failed("write", argv[i], err) : 0;
 }
 XS_COMMAND(write, cmd_write, "[-R] PATH VALUE...: all in one transaction; no escapes (-R)");
