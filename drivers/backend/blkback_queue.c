@@ -417,7 +417,8 @@ static void sleep_until_poked(struct vbd *v)
 {
 	bool irq = irq_save();
 
-	if (!v->poked && list_empty(&v->finished))
+	/* Told to stop just before the round took back the poke that came with it: then there is nobody to wake us. */
+	if (!v->poked && list_empty(&v->finished) && (!v->stopping || v->in_flight))
 		wait_on(&v->wake);
 	irq_restore(irq);
 }
