@@ -10,12 +10,14 @@
  *
  *	ours			when the backend is
  *	Initialising		InitWait: publish()			-> Initialised, or Connected
- *	Initialised/Connected	Connected: connected()			-> Connected
+ *	Initialised/Connected	Connected: we say so, then connected()	-> Connected
  *	either			Closing, Closed, gone, or starting anew though it was Connected: disconnected() -> Closed
  *	Closed			Closed and still online, or gone	-> Initialising
  *
  * From Closed we start anew only when the backend is Closed, too (or its node is gone): it cannot take our old rings for the new ones
- * then, whatever states each side missed. `online` 0 is a toolstack that takes the device away: we stay Closed. Only we write our
+ * then, whatever states each side missed. For the same reason Connected is written before work begins: a backend that starts anew
+ * takes rings of a frontend that is Initialised, since nobody has answered anything in them yet, and refuses those of one that is Connected.
+ * `online` 0 is a toolstack that takes the device away: we stay Closed. Only we write our
  * state, but for a toolstack that makes the device anew: if it says Initialising and we did not write that, we begin anew.
  *
  * Invariant: publish() and disconnected() take turns; connected() is between them. Nothing is locked: but for the marks, which
@@ -120,12 +122,12 @@ u64 front_read_u64(struct frontend *f, const char *key, u64 otherwise)
 	return front_read(f, key, text, sizeof(text)) > 0 && parse_u64(text, &value) ? value : otherwise;
 }
 
-static void set_state(struct frontend *f, u32 state)
+static int set_state(struct frontend *f, u32 state)
 {
 	if (f->state == state)
-		return;
+		return 0;
 	f->state = state;
-	front_write(f, XS_NO_TX, "state", "%u", state);
+	return front_write(f, XS_NO_TX, "state", "%u", state);
 }
 
 static void tell_error(struct frontend *f, int err)
@@ -214,13 +216,11 @@ static void backend_connected(struct frontend *f, bool told)
 			f->driver->changed(f);
 		return;
 	}
-	err = f->driver->connected(f);
-	if (err) {
-		give_up(f, err);
-		return;
-	}
 	f->connected = true;
-	set_state(f, XenbusStateConnected);
+	err = set_state(f, XenbusStateConnected);
+	err = err ? err : f->driver->connected(f);
+	if (err)
+		give_up(f, err);
 }
 
 /* The backend is Closed or has no node. */

@@ -24,7 +24,7 @@ struct frontend_driver {
 	int (*publish)(struct frontend *f, u32 tx);
 	u32 published_state;	/* XenbusStateInitialised, or Connected where the protocol has it so */
 	/*
-	 * The backend is Connected: its properties can be read, work may begin. A negative errno: disconnected() follows, and the
+	 * The backend is Connected, and our state says so, too: its properties can be read, work may begin. A negative errno: disconnected() follows, and the
 	 * device stays closed. Called again when the backend has been restarted and publish() has come again.
 	 */
 	int (*connected)(struct frontend *f);

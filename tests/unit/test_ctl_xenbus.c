@@ -3,7 +3,8 @@
  * drivers/frontend/xenbus_front.c and drivers/backend/xenbus_back.c against each other, through the real tree, watches and permissions
  * of xenstore. Who runs when, and when an event of a watch arrives, is random; so is what goes wrong: either half starts anew or
  * gives up, the toolstack unplugs, removes by force, plugs again, a guest writes anything into its nodes. What must hold: each
- * driver is called in its order; a frontend is never connected to a backend that has another ring than its own; and when
+ * driver is called in its order; a frontend is never connected to a backend that has another ring than its own, a backend never
+ * to a ring in which one before it has answered, not even when it starts while the frontend's connected() runs; and when
  * all is quiet again a device that is plugged in works, and one that is not is closed on both sides.
  */
 #include <setjmp.h>
@@ -278,6 +279,8 @@ static u32 rings_made, front_ring, back_ring;	/* 0: none */
 static u32 last_back_ring;	/* that a backend was connected to: it may be dead, and its state still be there */
 static bool front_is_connected, probed, fail_publish, fail_probe, fail_connect, hostile;
 static u32 front_removals;
+static u32 answered_ring;	/* in which a backend may have answered something */
+static void (*meanwhile)(void);	/* happens while the frontend's connected() works; may be NULL */
 
 static int test_publish(struct frontend *f, u32 tx)
 {
@@ -296,6 +299,10 @@ static int test_connected(struct frontend *f)
 	assert_true(!back_ring || back_ring == front_ring);
 	assert_int_equal(front_read_u64(f, "feature-test", 0), 7);
 	front_is_connected = true;
+	answered_ring = back_ring ? back_ring : answered_ring;
+	if (meanwhile)
+		meanwhile();
+	side = FRONT;
 	return 0;
 }
 
@@ -348,6 +355,7 @@ static int test_connect(struct backend *b)
 		back_error(b, -EFAULT, "the ring cannot be mapped");
 		return -EFAULT;
 	}
+	assert_true(hostile || ring != answered_ring);
 	back_ring = last_back_ring = ring;
 	return 0;
 }
@@ -845,6 +853,25 @@ static void test_restarts(void **state)
 	expect_works();
 }
 
+/* The backend's thread has the CPU before the frontend's goes on. */
+static void back_restarts_at_once(void)
+{
+	meanwhile = NULL;
+	backend_restart("test");
+	while (back_runs() || deliver_event(BACK))
+		;
+}
+
+static void test_restart_while_connecting(void **state)
+{
+	meanwhile = back_restarts_at_once;
+	plug_back();
+	plug_front();
+	until_quiet();
+	assert_null(meanwhile);
+	expect_works();
+}
+
 static void nonsense(void)
 {
 	static const char *const keys[] = { "state", "state", "state", "ring-ref", "event-channel", "backend", "backend-id" };
@@ -901,6 +928,7 @@ int main(void)
 		CASE(test_connect_fails),
 		CASE(test_foreign_frontend),
 		CASE(test_restarts),
+		CASE(test_restart_while_connecting),
 		CASE(test_faults),
 		CASE(test_hostile_front),
 	};
