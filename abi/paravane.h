@@ -11,6 +11,9 @@
 /* rsi: a domain, rdx: 1 it may manage others from now on, 0 it may not. */
 #define PARAVANE_set_control 1
 
+/* rsi: a domain, rdx: as PARAVANE_read_counters, of that domain. */
+#define PARAVANE_domain_counters 2
+
 #define PARAVANE_COUNTERS 16
 #define PARAVANE_COUNT_hypercalls 0
 #define PARAVANE_COUNT_interpreted 1

@@ -9,6 +9,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "shell.h"
+#include "time.h"
 
 #define CHUNK (64 * PAGE_SIZE)
 
@@ -169,3 +170,49 @@ static int cmd_disk_dump(int argc, char **argv)
 	return err != 0;
 }
 COMMAND_AS(disk_dump, "disk-dump", cmd_disk_dump, "DEVICE SECTOR: prints a sector");
+
+/* One request at a time, over and over the disk; a quarter more go before, which are not counted. */
+static int bench(struct block_device *d, enum block_op op, u64 size, u64 count, void *buf)
+{
+	u64 sectors = size >> SECTOR_SHIFT, slots = d->sectors / sectors, start = 0;
+	int err = 0;
+
+	for (u64 i = 0; i < count + count / 4 && !err; i++) {
+		if (i == count / 4)
+			start = now();
+		err = block_io(d, op, i % slots * sectors, buf, size);
+	}
+	if (err)
+		printf("%s: error %d\n", d->name, err);
+	else
+		printf("cost: %s %lu bytes: %lu ns\n", op == BLOCK_WRITE ? "write" : "read", size, (now() - start) / count);
+	return err;
+}
+
+static int cmd_disk_bench(int argc, char **argv)
+{
+	bool write = argc == 5 && !strcmp(argv[2], "write");
+	struct block_device *d;
+	u64 size, count;
+	void *buf;
+	int err = 1;
+
+	if (argc != 5 || (!write && strcmp(argv[2], "read")) || !parse_u64(argv[3], &size) || !parse_u64(argv[4], &count) || !count || !size ||
+	    size % SECTOR_SIZE) {
+		printf("usage: disk-bench DEVICE read|write BYTES COUNT\n");
+		return 1;
+	}
+	d = block_get(argv[1]);
+	buf = kmalloc(size);
+	if (!d)
+		printf("disk-bench: no block device %s\n", argv[1]);
+	else if (!buf || size >> SECTOR_SHIFT > d->sectors)
+		printf("disk-bench: %lu bytes are too much\n", size);
+	else
+		err = bench(d, write ? BLOCK_WRITE : BLOCK_READ, size, count, memset(buf, 0, size));
+	kfree(buf);
+	if (d)
+		block_put(d);
+	return err;
+}
+COMMAND_AS(disk_bench, "disk-bench", cmd_disk_bench, "DEVICE read|write BYTES COUNT: what such a request costs, one at a time; writes zeros");

@@ -5,11 +5,14 @@ Domains are numbered from 1 as they are created, so the scripts know their numbe
 """
 import os
 import re
+import statistics
 import subprocess
+import sys
 
-SECTION = "Domains and I/O"
+SECTIONS = ("Domains and I/O", "Disks, networks, balloon")
 OF_MANY = "create_tiny_growth"  # which a few domains do not show
 TIMEOUT = 400
+CPU = "max,-smap,-rdrand,-rdseed"      # Linux would be different each time
 GUEST = 'name = "{name}"\nkernel = "pvkernel"\nmemory = 8\nextra = \'{extra}\'\n'
 ELF_MEMORY = (80, 128, 256)  # MiB; Debian's cloud kernel does not start in 64
 KERNELS = {"lz4": "linux-image-cloud-amd64", "xz": "linux-image-amd64"}
@@ -43,6 +46,74 @@ MANY = "sleep 500\nbench-create create_entry entry.cfg create_tiny_entry\nsleep 
 BUILDER = "".join(f"sleep 500\nbench-create create_elf_{m} elf{m}.cfg\n" for m in ELF_MEMORY) + \
           "sleep 500\nbench-create create_bzimage_lz4 lz4.cfg\nsleep 500\nbench-create create_bzimage_xz xz.cfg\nexit 0\n"
 
+# --- disks, networks, balloon: a Linux and a pvkernel, one after the other ---
+
+IO_CONFIG = """name = "{name}"
+kernel = "{kernel}"
+{ramdisk}memory = {memory}
+vcpus = 1
+extra = '{extra}'
+disk = ["ram:16M,,xvda,rw"]
+vif = ["mac=00:16:3e:00:00:02"]
+"""
+IO_MEMORY, BALLOON = 256, 128   # MiB
+IO_BEGIN = """consoles log on
+ifconfig dom0 10.0.0.1/24
+echod
+netbench serve
+"""
+# The first warms the disk up, which is smaller than its uncounted part. For each row: the guest's command on a Linux, on a pvkernel; how many operations in the long form, in the short one; how many more go uncounted
+IO_ROWS = (
+    ("write_1m", "linux_block cost /dev/xvda write 1048576 {n}", "disk-bench xvda write 1048576 {n}", 100, 64, 1.25),
+    ("read_1m", "linux_block cost /dev/xvda read 1048576 {n}", "disk-bench xvda read 1048576 {n}", 100, 4, 1.25),
+    ("write_4k", "linux_block cost /dev/xvda write 4096 {n}", "disk-bench xvda write 4096 {n}", 2000, 100, 1.25),
+    ("read_4k", "linux_block cost /dev/xvda read 4096 {n}", "disk-bench xvda read 4096 {n}", 2000, 100, 1.25),
+    ("tcp_out", "linux_io 10.0.0.1 out {n}", "netbench 10.0.0.1 out {n}", 128, 8, 1),
+    ("tcp_in", "linux_io 10.0.0.1 in {n}", "netbench 10.0.0.1 in {n}", 128, 8, 1),
+    ("datagram", "linux_io 10.0.0.1 echo {n}", "netbench 10.0.0.1 echo {n}", 4000, 200, 1),
+)
+PINGS = 21
+COST = re.compile(r"cost: .*?: (\d+) ns", re.M)
+PING = re.compile(r"time=(\d+)\.(\d+) ms")
+METER = re.compile(r"^meter cpu (\d+)((?: \w+ \d+)*)", re.M)
+
+
+def io_guest(name, quick):
+    """The commands for one guest; each row between == ROW and the next ==."""
+    linux = name == "linux"
+    out = [f"create {name}.cfg", f'console-grep {name} "{"is up" if linux else "xvda: "}" 100']
+    if linux:
+        out.append('ask linux "ifconfig eth0 10.0.0.2 netmask 255.255.255.0 up; echo e\'\'nd" "end"')
+    out.append("sleep 1000")
+    for row, on_linux, on_pvkernel, long, short, _ in IO_ROWS:
+        line = (on_linux if linux else on_pvkernel).format(n=short if quick else long)
+        out += [f"echo == {row}_{name}", "meter", f'ask {name} "{line}" "cost:" 100', "meter"]
+    out += [f"echo == ping_{name}", f"ping 10.0.0.2 -c {PINGS} -i 10"]
+    for row, target in (("balloon_down", IO_MEMORY - BALLOON), ("balloon_up", IO_MEMORY)):
+        out += [f"echo == {row}_{name}", "meter", f"mem-set {name} {target}m", "sleep 5000", "meter", f"list {name}"]
+    return "\n".join([*out, "echo ==", f"destroy {name}", "sleep 1000", ""])
+
+
+def io_row(row, name, part, quick):
+    """(cost, events per operation) of what was printed for a row; (None, {}): it went wrong."""
+    meters = [(int(cpu), dict(zip(rest.split()[::2], map(int, rest.split()[1::2])))) for cpu, rest in METER.findall(part)]
+    if row == "ping":
+        times = [int(ms) * 1000000 + int(us) * 1000 for ms, us in PING.findall(part)]
+        return (statistics.median(times) if len(times) == PINGS else None), {}
+    if len(meters) != 2:
+        return None, {}
+    if row.startswith("balloon"):
+        target = IO_MEMORY - (BALLOON if row == "balloon_down" else 0)
+        done = re.search(rf"^{name} +\d+ +{target} ", part, re.M)
+        count, cost = BALLOON << 8, (meters[1][0] - meters[0][0]) / (BALLOON << 8)
+    else:
+        done = COST.search(part)
+        _, _, _, long, short, more = next(r for r in IO_ROWS if r[0] == row)
+        count, cost = (short if quick else long) * more, float(done[1]) if done else None
+    events = {k: (meters[1][1][k] - v) / count for k, v in meters[0][1].items() if k in meters[1][1]}
+    return (round(cost, 1) if done else None), events
+
+
 LINE = re.compile(r"^bench (\w+) cost (\d+)((?: \w+ \d+)*)\s*$", re.M)
 PARTS = re.compile(r"^== (\w+)$(.*?)(?=^==)", re.M | re.S)
 MEAN = re.compile(r"mean (\d+), least|yield: (\d+) ticks")
@@ -59,7 +130,9 @@ class Bench:
 
     def __init__(self, root, out, quick):
         self.root, self.out, self.quick = root, out, quick
-        self.scripts = {"domains": PAIR + MANY.format(count=20 if quick else 200)}
+        self.io_guests = ["pvkernel"] if quick else ["linux", "pvkernel"]
+        self.scripts = {"domains": PAIR + MANY.format(count=20 if quick else 200),
+                        "io": IO_BEGIN + "".join(io_guest(g, quick) for g in self.io_guests) + "exit 0\n"}
         if not quick:
             self.scripts["builder"] = BUILDER
 
@@ -79,8 +152,34 @@ class Bench:
         for name, extra in (("a", ""), ("b", ""), ("tiny", ""), ("entry", 'run="entry"')):
             write(folder, f"{name}.cfg", GUEST.format(name=name, extra=extra))
         self.call("tools/make-ramdisk", folder + ".ramdisk", folder, "build/pvkernel")
+        self.prepare_io()
         if "builder" in self.scripts:
             self.prepare_linux()
+
+    def prepare_io(self):
+        folder, items = self.folder("io"), ["build/pvkernel"]
+        ramdisk = {"linux": 'ramdisk = "initrd"\n', "pvkernel": ""}
+        extra = {"linux": "console=hvc0 panic=-1 quiet", "pvkernel": 'ip="10.0.0.2/24"'}
+        for guest in self.io_guests:
+            write(folder, guest + ".cfg", IO_CONFIG.format(name=guest, kernel=guest, memory=IO_MEMORY, ramdisk=ramdisk[guest], extra=extra[guest]))
+        if "linux" in self.io_guests:
+            items += self.io_linux()
+        self.call("tools/make-ramdisk", folder + ".ramdisk", folder, *items)
+
+    def io_linux(self):
+        """Debian's cloud kernel and a ramdisk with its drivers and the two programs that measure."""
+        sys.path.insert(0, os.path.join(self.root, "tests", "system"))
+        import debian                       # which the short form does without
+        kernel = debian.Linux(KERNELS["lz4"])
+        drivers = f"lib/modules/{kernel.release}/kernel/drivers/"
+        files = {"init": "tests/bench/linux_io_init", "busybox": debian.unpack("busybox-static", "bin/busybox"),
+                 "linux_block": debian.compile_guest("linux_block.c", "-pthread"), "linux_io": debian.compile_guest("../bench/linux_io.c")}
+        for module in ("block/xen-blkfront.ko", "net/xen-netfront.ko"):
+            files[os.path.basename(module)] = debian.unpack("linux-image-" + kernel.release, drivers + module)
+        initrd = os.path.join(self.out, "io.initrd")
+        with open(initrd, "wb") as f:
+            f.write(debian.archive((name, 0o100755, debian.read(path)) for name, path in files.items()))
+        return [f"{kernel.vmlinuz}=linux", f"{initrd}=initrd"]
 
     def prepare_linux(self):
         folder, items = self.folder("builder"), []
@@ -99,10 +198,10 @@ class Bench:
 
     def run(self, side, turn, script):
         log = os.path.join(self.out, f"{script}-{side}-{turn}.log")
-        memory = ("2560", "128M") if script == "domains" else ("1024", "512M")
+        memory = {"domains": ("2560", "128M"), "io": ("1024", "256M"), "builder": ("1024", "512M")}[script]
         if os.path.exists(log):
             os.unlink(log)
-        subprocess.run(["tools/boot", "--quiet", "--hv", side, "--icount", "0", "--cpu", "max,-smap", "--mem", memory[0],
+        subprocess.run(["tools/boot", "--quiet", "--hv", side, "--icount", "0", "--cpu", CPU, "--mem", memory[0],
                         "--dom0-mem", memory[1], "--timeout", str(TIMEOUT), "--log", log, "--module",
                         os.path.join(self.out, script + ".ramdisk"), "build/pvcontrol"], cwd=self.root, check=False,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -122,6 +221,11 @@ class Bench:
                 if words:
                     events[name] = dict(zip(words[::2], map(float, words[1::2])))
             for name, part in PARTS.findall(text):
+                row, _, guest = name.rpartition("_")
+                if script == "io" and row:
+                    cost, events[name] = io_row(row, guest, part, self.quick)
+                    costs.update({name: cost} if cost is not None else {})
+                    continue
                 mean, here = MEAN.search(part), HERE.search(part)
                 if mean:
                     costs[name] = float(mean[1] or mean[2])

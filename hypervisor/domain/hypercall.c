@@ -107,7 +107,16 @@ static long set_control(struct vcpu *v, domid_t id, bool on)
 	return 0;
 }
 
-/* 0: this domain's exit counters go to a2. 1: whether domain a2 may manage others becomes a3. abi/paravane.md */
+static long domain_counters(struct vcpu *v, domid_t id, u64 buffer)
+{
+	struct domain *d = domain_find(id);
+
+	if (!v->domain->privileged)
+		return -EPERM;
+	return d ? read_counters(d, buffer) : -ESRCH;
+}
+
+/* 0: this domain's exit counters go to a2. 1: whether domain a2 may manage others becomes a3. 2: domain a2's counters go to a3. abi/paravane.md */
 long do_paravane_op(u64 op, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 {
 	switch (op) {
@@ -115,6 +124,8 @@ long do_paravane_op(u64 op, u64 a2, u64 a3, u64 a4, u64 a5, struct vcpu *v)
 		return read_counters(v->domain, a2);
 	case PARAVANE_set_control:
 		return set_control(v, a2, a3);
+	case PARAVANE_domain_counters:
+		return domain_counters(v, a2, a3);
 	}
 	return -ENOSYS;
 }

@@ -28,4 +28,11 @@ void test_main(void)
 	read_counters((uint64_t)counters);
 	check_eq("PARAVANE-4", counters[PARAVANE_COUNT_hypercalls] - before, here ? 2 : 0,
 		 "each hypercall counts, the asking one too");
+	read_counters((uint64_t)counters);
+	before = counters[PARAVANE_COUNT_hypercalls];
+	r = hypercall_nr(__HYPERVISOR_paravane_op, PARAVANE_domain_counters, 0, counters);
+	check("PARAVANE-18", here ? r == PARAVANE_COUNTERS && counters[PARAVANE_COUNT_hypercalls] == before + 1 : r == -ENOSYS,
+	      "domain 0's counters by domain 0 (%ld)", r);
+	check_eq("PARAVANE-19", hypercall_nr(__HYPERVISOR_paravane_op, PARAVANE_domain_counters, 3, counters), here ? -ESRCH : -ENOSYS,
+		 "those of a domain that is not there");
 }
