@@ -14,6 +14,7 @@
 #include <abi/errno.h>
 
 #include "../../pvkernel/control/network/filter.h"
+#include "../../pvkernel/include/boot.h"
 #include "../../pvkernel/include/evtchn.h"
 #include "../../pvkernel/include/lib.h"
 #include "../../pvkernel/include/mm.h"
@@ -23,7 +24,9 @@
 #define IDLE_EVENTS 16
 #define PAUSE NSEC_PER_MSEC
 #define STARVED_POLL (10 * NSEC_PER_MSEC)	/* for a guest that makes no event when it posts buffers */
+#define WATCH_TICK NSEC_PER_SEC
 #define PORT_MAX 0x1ffffu
+#define PAGES_SHARE 16			/* of domain 0's memory at most so small a part waits for guests */
 
 /* --- the thread --- */
 
@@ -65,7 +68,7 @@ static void rx_event(void *arg)
 	netback_wake(q->vif);
 }
 
-/* One turn of all queues: 0, or what there was: work done, and perhaps more of it. */
+/* One turn of all queues: how much was done, and whether there may be more. */
 static u32 work(struct vif *vif, bool *more)
 {
 	u32 done = 0;
@@ -74,9 +77,11 @@ static u32 work(struct vif *vif, bool *more)
 	for (u32 i = 0; i < vif->nr_queues && !vif->broken; i++) {
 		struct vif_queue *q = &vif->queue[i];
 
+		u32 batches = q->rx_batches;
+
 		*more |= netback_tx(q);
-		done += q->nr_tx_packets + q->pending_count;
 		netback_rx(q);
+		done += q->nr_tx_packets + (q->rx_batches - batches);
 	}
 	return done;
 }
@@ -114,16 +119,40 @@ static void unmask(struct vif *vif)
 	}
 }
 
+static void watch(struct vif *vif)
+{
+	bool waits = false;
+
+	if (now() < vif->watch_at)
+		return;
+	for (u32 i = 0; i < vif->nr_queues; i++)
+		waits |= netback_rx_watch(&vif->queue[i]);
+	vif->watched = waits;
+	vif->watch_at = now() + WATCH_TICK;
+}
+
+/* When there is something to do though no event comes; ~0: never. */
+static u64 alarm(const struct vif *vif)
+{
+	u64 when = vif->watched ? vif->watch_at : ~0ul;
+
+	if (out_of_credit(vif))
+		return MIN(when, vif->rate.filled_at + vif->rate.interval);
+	return !vif->rx_notify && starved(vif) ? MIN(when, now() + STARVED_POLL) : when;
+}
+
 static void sleep(struct vif *vif)
 {
+	u64 when;
 	bool irq;
 
 	if (vif->idle_events > IDLE_EVENTS)
 		thread_sleep(PAUSE);
-	if (out_of_credit(vif))
-		timer_add(&vif->timer, vif->rate.filled_at + vif->rate.interval);
-	else if (!vif->rx_notify && starved(vif))
-		timer_add(&vif->timer, now() + STARVED_POLL);
+	if (vif->watched)
+		watch(vif);
+	when = alarm(vif);
+	if (when != ~0ul)
+		timer_add(&vif->timer, when);
 	irq = irq_save();
 	if (!vif->due)
 		unmask(vif);
@@ -450,5 +479,6 @@ static const struct backend_driver driver = {
 
 void netback_init(void)
 {
+	netback_pages_max = MIN(boot.nr_pages / PAGES_SHARE, 65536);
 	backend_register(&driver);
 }

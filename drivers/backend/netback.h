@@ -25,12 +25,14 @@
 #define TX_OPS 320
 #define TX_EXTRAS 6			/* of one packet */
 #define RX_PENDING 512			/* packets that wait for the guest to post buffers */
-#define RX_PENDING_PAGES 768
+#define RX_PENDING_PAGES 768		/* of one vif's */
+#define RX_PENDING_SURE 32		/* that a vif may have however much others have */
 #define RX_SLOTS 256			/* of one batch */
 #define RX_OPS 256
 #define RX_BATCH 64			/* packets of one batch */
 #define RX_PACKET_OPS 80		/* at most so many copies make a packet: pieces, and the borders of pages on both sides */
 #define RX_STAGED 32			/* buffers taken from the ring for the next packet */
+#define RX_STALL_TICKS 5		/* so often looked at without having taken anything, the guest has stalled */
 
 /* A packet of the batch that is being taken: slots [first, first + slots) and copies [op, op + ops). */
 struct tx_packet {
@@ -61,8 +63,10 @@ struct vif_queue {
 
 	/* By disabled interrupts: a circle of packets that wait, and who works on the rx ring. */
 	struct packet *pending[RX_PENDING];
-	u32 pending_head, pending_count, pending_pages;
+	u32 pending_head, pending_count;
 	bool rx_busy, rx_again;
+	bool stalled;			/* has taken nothing for long: one packet waits for its next buffer, no more */
+	u32 rx_batches, batches_seen, idle_ticks;
 
 	/* Of who set rx_busy. */
 	struct netif_rx_request staged[RX_STAGED] __attribute__((aligned(8)));
@@ -96,7 +100,10 @@ struct vif {
 	bool due, stop;
 	int broken;			/* a negative errno: the guest broke the protocol */
 	u32 idle_events;		/* that brought nothing, one after the other */
-	u64 events, tx_errors;
+	u64 events, tx_errors, stalls;
+	u32 pending_pages;		/* memory of what waits in its queues; by disabled interrupts */
+	bool watched;			/* something waits, or did a moment ago: the thread looks whether it moves */
+	u64 watch_at;
 
 	u32 nr_queues;
 	struct vif_queue *queue;
@@ -109,7 +116,10 @@ bool netback_tx(struct vif_queue *q);
 /* From any thread: what waits goes to the guest, as far as it has posted buffers. */
 void netback_rx(struct vif_queue *q);
 bool netback_rx_starved(struct vif_queue *q);	/* packets wait for buffers */
+/* From time to time, by the thread: what a guest does not take is dropped after RX_STALL_TICKS. False: nothing waits. */
+bool netback_rx_watch(struct vif_queue *q);
 void netback_rx_drop(struct vif_queue *q);	/* what waits; nobody sends any more */
+extern u32 netback_pages_max;			/* of memory of all that waits for all guests */
 void netback_send(struct net_device *d, struct packet *p);
 void netback_flush(struct net_device *d);
 void netback_broken(struct vif *vif, int err);	/* from any thread: the vif's own closes it */

@@ -4,8 +4,11 @@
  * if more came meanwhile. The guest has posted buffers, each a page that it grants; one grant copy writes all packets of a batch
  * into them, and each buffer has its response in the order in which they were posted.
  *
- * A packet's pieces begin a buffer each, which saves copies in two parts, unless that takes more than one buffer too many. Bounded
- * is what waits, in packets and in pages: a guest that posts no buffers loses its packets, and costs nobody else anything.
+ * A packet's pieces begin a buffer each, which saves copies in two parts, unless that takes more than one buffer too many.
+ *
+ * Bounded is what waits, in packets and in pages of memory: of one guest, and of all of them. A guest may have as much as nobody
+ * has yet, and a little always, so those that take nothing leave room for those that do. What a guest has not taken for long is dropped, and until
+ * it takes something again one packet waits for it at a time.
  */
 #include <abi/errno.h>
 
@@ -17,19 +20,37 @@
 
 /* --- the circle --- */
 
+u32 netback_pages_max = 2048;
+static u32 pages_waiting;
+
+/* Of memory: each piece may have its own, however short it is, and a long one several. */
 static u32 pages_of(const struct packet *p)
 {
-	return p->length / PAGE_SIZE + 1;
+	return MAX(p->nr_pieces, p->length / PAGE_SIZE + 1);
+}
+
+static void count_pages(struct vif *vif, int n)
+{
+	vif->pending_pages += n;
+	pages_waiting += n;
+}
+
+static bool has_room(const struct vif_queue *q, u32 pages)
+{
+	u32 unused = netback_pages_max - MIN(pages_waiting, netback_pages_max);
+
+	return q->pending_count < (q->stalled ? 1 : RX_PENDING) &&
+	       q->vif->pending_pages + pages <= MIN(MAX(unused, RX_PENDING_SURE), RX_PENDING_PAGES);
 }
 
 static bool enqueue(struct vif_queue *q, struct packet *p)
 {
 	bool irq = irq_save();
-	bool room = q->pending_count < RX_PENDING && q->pending_pages + pages_of(p) <= RX_PENDING_PAGES;
+	bool room = has_room(q, pages_of(p));
 
 	if (room) {
 		q->pending[(q->pending_head + q->pending_count++) % RX_PENDING] = p;
-		q->pending_pages += pages_of(p);
+		count_pages(q->vif, pages_of(p));
 	}
 	irq_restore(irq);
 	return room;
@@ -44,7 +65,7 @@ static void dequeue(struct vif_queue *q)
 {
 	bool irq = irq_save();
 
-	q->pending_pages -= pages_of(q->pending[q->pending_head]);
+	count_pages(q->vif, -pages_of(q->pending[q->pending_head]));
 	q->pending_head = (q->pending_head + 1) % RX_PENDING;
 	q->pending_count--;
 	irq_restore(irq);
@@ -272,6 +293,8 @@ static bool rx_batch(struct vif_queue *q)
 	}
 	if (!n)
 		return false;
+	q->rx_batches++;
+	q->stalled = false;
 	finish_batch(q);
 	for (u32 i = 0; i < n; i++)
 		packet_put(done[i]);
@@ -302,14 +325,23 @@ static bool leave(struct vif_queue *q)
 	return done;
 }
 
-void netback_rx(struct vif_queue *q)
+static void rx_all(struct vif_queue *q)
 {
-	if (!enter(q))
-		return;
 	do {
 		while (rx_batch(q))
 			;
 	} while (!leave(q));
+}
+
+void netback_rx(struct vif_queue *q)
+{
+	if (!enter(q))
+		return;
+	rx_all(q);
+	if (q->pending_count && !q->vif->watched) {
+		q->vif->watched = true;
+		netback_wake(q->vif);
+	}
 }
 
 bool netback_rx_starved(struct vif_queue *q)
@@ -327,13 +359,43 @@ void netback_flush(struct net_device *d)
 	}
 }
 
-void netback_rx_drop(struct vif_queue *q)
+static void drop_pending(struct vif_queue *q)
 {
 	while (q->pending_count) {
 		struct packet *p = first_pending(q);
 
 		dequeue(q);
 		packet_put(p);
+		q->vif->device.tx_dropped++;
 	}
+}
+
+/* Not if somebody is at the ring: then it moves. */
+static void stall(struct vif_queue *q)
+{
+	if (!enter(q))
+		return;
+	q->vif->stalls += !q->stalled;
+	q->stalled = true;
+	drop_pending(q);
+	rx_all(q);
+}
+
+bool netback_rx_watch(struct vif_queue *q)
+{
+	bool moved = q->rx_batches != q->batches_seen;
+
+	q->batches_seen = q->rx_batches;
+	q->idle_ticks = moved || !q->pending_count ? 0 : q->idle_ticks + 1;
+	if (q->idle_ticks >= RX_STALL_TICKS) {
+		q->idle_ticks = 0;
+		stall(q);
+	}
+	return q->pending_count;
+}
+
+void netback_rx_drop(struct vif_queue *q)
+{
+	drop_pending(q);
 	q->nr_staged = 0;
 }

@@ -102,12 +102,15 @@ static int judge_sizes(struct tx_requests *r)
 	return status;
 }
 
-/* Small packets in one piece, others in pieces like their requests, so that few are copied in two parts. */
+/*
+ * Small packets in one piece, others in pieces like their requests, so that few are copied in two parts; but not of so many little ones
+ * that they take far more memory than their bytes.
+ */
 static struct packet *make_packet_for(const struct tx_requests *r, u32 total)
 {
 	u16 lengths[XEN_NETIF_NR_SLOTS_MIN];
 
-	if (total <= PAGE_SIZE / 2)
+	if (total <= PAGE_SIZE / 2 || r->count > total / PAGE_SIZE + 3)
 		return packet_alloc(total);
 	for (u32 i = 0; i < r->count; i++)
 		lengths[i] = r->request[i].size;

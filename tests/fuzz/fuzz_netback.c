@@ -67,7 +67,7 @@ static void step(struct input *in)
 {
 	u32 what = take(in, 1), gref;
 
-	switch (what % 8) {
+	switch (what % 9) {
 	case 0: store(in, tx_page); break;
 	case 1: store(in, rx_page); break;
 	case 2: request(in); break;
@@ -75,6 +75,7 @@ static void step(struct input *in)
 	case 4: netback_tx(queue); break;
 	case 5: netback_rx(queue); break;
 	case 6: packet_for_guest(in); break;
+	case 8: netback_rx_watch(queue); break;
 	case 7:
 		gref = take(in, 1);
 		for (u32 i = 0; i < take(in, 1) % 32u; i++) {
@@ -87,7 +88,7 @@ static void step(struct input *in)
 	}
 	CHECK(queue->tx.req_cons - queue->tx.rsp_prod <= queue->tx.entries || vif.broken);
 	CHECK(queue->rx.req_cons - queue->rx.rsp_prod <= queue->rx.entries);
-	CHECK(queue->pending_pages <= RX_PENDING_PAGES);
+	CHECK(vif.pending_pages <= RX_PENDING_PAGES && vif.pending_pages == pages_waiting);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -82,6 +82,13 @@ void netback_broken(struct vif *vif, int err)
 	vif->broken = err;
 }
 
+static u32 woken;
+
+void netback_wake(struct vif *vif)
+{
+	woken++;
+}
+
 static void sent(struct packet *p);
 
 void port_input(struct port *port, struct packet *p)
@@ -129,7 +136,7 @@ static void guest_begins(void)
 static void guest_ends(void)
 {
 	netback_rx_drop(queue);
-	CHECK(!pages_out);
+	CHECK(!pages_out && !vif.pending_pages && !pages_waiting);
 }
 
 #endif

@@ -472,11 +472,117 @@ static void test_no_buffers(void **state)
 	guest_begins();
 	for (u32 i = 0; i < 200; i++)
 		netback_send(&vif.device, packet_alloc(65000));
-	assert_true(queue->pending_pages <= RX_PENDING_PAGES);
+	assert_in_range(vif.pending_pages, RX_PENDING_PAGES - 20, RX_PENDING_PAGES);
 	assert_true(vif.device.tx_dropped > 100);
 	vif.sg = false;
 	netback_send(&vif.device, packet_alloc(4097));
 	assert_int_equal(queue->pending_count, 200 + 1 - vif.device.tx_dropped);
+	guest_ends();
+}
+
+/* What counts is memory, not bytes. */
+static void test_pages_by_piece(void **state)
+{
+	u16 lengths[18];
+
+	for (u32 i = 0; i < 18; i++)
+		lengths[i] = 60;
+	guest_begins();
+	for (u32 i = 0; i < 200; i++) {
+		struct packet *p = packet_alloc_pieces(lengths, 18);
+
+		memset(p->pieces[0].data, 2, 60);
+		netback_send(&vif.device, p);
+	}
+	assert_int_equal(vif.pending_pages, pages_out);
+	assert_in_range(pages_out, 1, RX_PENDING_PAGES);
+	guest_ends();
+	guest_begins();				/* nor does a guest make such packets for another */
+	for (u32 i = 0; i < 2100; i++)
+		content[i] = rand();
+	put_packet(2100, 18, 0, NULL, 0);
+	run_tx();
+	assert_int_equal(sent_count, 1);
+	assert_memory_equal(sent_bytes, content, 2100);
+	assert_int_equal(sent_packet.nr_pieces, 1);
+	guest_ends();
+}
+
+static void crowd(struct vif *to, u32 packets)
+{
+	for (u32 i = 0; i < packets; i++) {
+		struct packet *p = packet_alloc(60000);
+
+		memset(p->pieces[0].data, 2, 60);
+		netback_send(&to->device, p);
+	}
+}
+
+/* Guests that take nothing: together they hold no more than the bound and what each has for sure. */
+static void test_shared_bound(void **state)
+{
+	struct vif_queue *queues = calloc(40, sizeof(*queues));
+	struct vif *vifs = calloc(40, sizeof(*vifs));
+
+	guest_begins();
+	for (u32 i = 0; i < 40; i++) {
+		vifs[i] = vif;
+		vifs[i].device.data = &vifs[i];
+		vifs[i].queue = &queues[i];
+		queues[i].vif = &vifs[i];
+		crowd(&vifs[i], 100);
+		assert_in_range(vifs[i].pending_pages, 15, RX_PENDING_PAGES);
+	}
+	assert_int_equal(pages_waiting, pages_out);
+	assert_in_range(pages_out, netback_pages_max - 20, netback_pages_max + 40 * RX_PENDING_SURE);
+	netback_rx_drop(&queues[0]);			/* and who takes some has room again */
+	crowd(&vifs[0], 2);
+	assert_in_range(vifs[0].pending_pages, 15, RX_PENDING_PAGES);
+	for (u32 i = 0; i < 40; i++)
+		netback_rx_drop(&queues[i]);
+	free(queues);
+	free(vifs);
+	guest_ends();
+}
+
+static void watch(u32 ticks)
+{
+	while (ticks--)
+		netback_rx_watch(queue);
+}
+
+/* A guest that takes nothing loses what waits, and then has one packet waiting at a time until it is back. */
+static void test_stalled(void **state)
+{
+	guest_begins();
+	for (u32 i = 0; i < 100; i++)
+		send_to_guest("\x02\0\0\0\0\x01");
+	woken = 0;
+	netback_flush(&vif.device);
+	netback_flush(&vif.device);
+	assert_int_equal(woken, 1);
+	watch(RX_STALL_TICKS - 1);
+	assert_int_equal(queue->pending_count, 100);
+	posted = 0;
+	post(10);
+	netback_rx(queue);
+	watch(RX_STALL_TICKS);
+	assert_int_equal(queue->pending_count, 90);	/* for it moves, if slowly */
+	watch(1);
+	assert_int_equal(queue->pending_count, 0);
+	assert_int_equal(pages_out, 0);
+	assert_int_equal(vif.stalls, 1);
+	assert_int_equal(vif.device.tx_dropped, 90);
+	for (u32 i = 0; i < 100; i++)
+		send_to_guest("\x02\0\0\0\0\x01");
+	assert_int_equal(queue->pending_count, 1);
+	post(10);
+	netback_rx(queue);
+	assert_int_equal(queue->pending_count, 0);
+	for (u32 i = 0; i < 20; i++)
+		send_to_guest("\x02\0\0\0\0\x01");
+	assert_int_equal(queue->pending_count, 20);
+	assert_false(netback_rx_watch(queue) && vif.stalls != 1);
 	guest_ends();
 }
 
@@ -505,6 +611,7 @@ int main(void)
 		cmocka_unit_test(test_send), cmocka_unit_test(test_send_gso), cmocka_unit_test(test_bad_packets),
 		cmocka_unit_test(test_broken_rings), cmocka_unit_test(test_full_ring), cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_multicast), cmocka_unit_test(test_rate), cmocka_unit_test(test_receive),
+		cmocka_unit_test(test_pages_by_piece), cmocka_unit_test(test_shared_bound), cmocka_unit_test(test_stalled),
 		cmocka_unit_test(test_receive_small_pieces), cmocka_unit_test(test_no_buffers), cmocka_unit_test(test_bad_buffers),
 	};
 
