@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iperf, version 2's TCP test, by lwIP's lwiperf: a server, or a client that sends for ten seconds. */
+/* iperf, version 2's TCP test, by lwIP's lwiperf (whose counter tools/lwip.mk widens): a server, or a client that sends for ten seconds. */
 #include "app.h"
 #include "lib.h"
 #include "ops.h"
@@ -13,12 +13,12 @@ static struct wait_queue ended = WAIT_QUEUE_INIT(ended);
 static bool over;
 
 static void report(void *arg, enum lwiperf_report_type type, const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
-		   u16_t remote_port, u32_t bytes, u32_t ms, u32_t kbit)
+		   u16_t remote_port, uint64_t bytes, u32_t ms, u32_t kbit)
 {
 	char peer[IPADDR_STRLEN_MAX];
 
 	ipaddr_ntoa_r(remote, peer, sizeof(peer));
-	printf("iperf: %s %s: %u bytes in %u ms, %u kbit/s%s\n", type == LWIPERF_TCP_DONE_SERVER ? "from" : "to", peer, bytes, ms, kbit,
+	printf("iperf: %s %s: %lu bytes in %u ms, %u kbit/s%s\n", type == LWIPERF_TCP_DONE_SERVER ? "from" : "to", peer, bytes, ms, kbit,
 	       type > LWIPERF_TCP_DONE_CLIENT ? " (aborted)" : "");
 	if (arg) {
 		over = true;
