@@ -23,10 +23,6 @@ typedef int64_t s64;
 })
 #define MIN(a, b) PICK(a, b, <)
 #define MAX(a, b) PICK(a, b, >)
-/* Of constants, and a constant: for the sizes of arrays. */
-#define MIN_CONST(a, b) ((a) < (b) ? (a) : (b))
-#define MAX_CONST(a, b) ((a) > (b) ? (a) : (b))
-
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 /* One access, where another party may read or write at the same time. */
