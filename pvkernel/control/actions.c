@@ -12,12 +12,15 @@
 #include "../include/lib.h"
 #include "../include/sched.h"
 #include "../include/time.h"
+#include "balloon_policy.h"
 #include "control.h"
 #include "domains.h"
 #include "hypercontrol.h"
+#include "memory.h"
 #include "xenstored.h"
 
 #define RESTART_INTERVAL (2 * NSEC_PER_SEC)
+#define MEMORY_INTERVAL (30 * NSEC_PER_SEC)	/* how long others may take to give what it needs */
 
 static struct wait_queue watcher = WAIT_QUEUE_INIT(watcher);
 static struct timer restart_timer;
@@ -86,6 +89,10 @@ static void start_again(struct managed *d)
 {
 	char error[160];
 
+	if (balloon_policy_is_on() && memory_free() < d->config.memory + MEMORY_OVERHEAD && now() < d->restart_until) {
+		d->restart_at = now() + NSEC_PER_SEC;
+		return;
+	}
 	if (!bring_up(d, false, error, sizeof(error))) {
 		printf("domain %s: started again as %u\n", d->config.name, d->domid);
 		return;
@@ -98,6 +105,7 @@ static void restart_later(struct managed *d, u64 last_start)
 {
 	d->restarting = true;
 	d->restart_at = last_start + RESTART_INTERVAL;
+	d->restart_until = MAX(now(), d->restart_at) + MEMORY_INTERVAL;
 }
 
 /* NAME-20260101T000000Z, as xl names what it keeps; a number behind it if even that is taken. */

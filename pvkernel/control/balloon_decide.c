@@ -115,7 +115,7 @@ static void begin(struct balloon_guest *g)
 
 /*
  * Divides `amount` among the guests in proportion to their parts, of which none gets more. A share too small to be worth a move
- * goes to the next one. What was divided.
+ * goes to the next one. In whole steps, so that no product overflows. What was divided.
  */
 static u64 divide(struct balloon_guest *guests, u32 count, u64 amount, u64 (*part)(const struct balloon_guest *), bool up)
 {
@@ -127,7 +127,7 @@ static u64 divide(struct balloon_guest *guests, u32 count, u64 amount, u64 (*par
 	for (u32 i = 0; i < count; i++) {
 		u64 most = part(&guests[i]), share;
 
-		due += sum ? (u64)((unsigned __int128)most * amount / sum) : 0;
+		due += sum >= STEP ? most / STEP * (amount / STEP) / (sum / STEP) * STEP : 0;
 		share = MIN(due, most);
 		if (share < SMALLEST)
 			continue;

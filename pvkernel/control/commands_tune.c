@@ -4,11 +4,13 @@
 #include "../include/mm.h"
 #include "../include/shell.h"
 #include "../include/xenstore.h"
+#include "balloon_policy.h"
 #include "config.h"
 #include "control.h"
 #include "domains.h"
 #include "hypercontrol.h"
 #include "json.h"
+#include "memory.h"
 #include "options.h"
 #include "scheduler.h"
 
@@ -160,11 +162,10 @@ COMMAND_AS(sched_credit2, "sched-credit2", cmd_sched, "the same");
 
 static int cmd_mem_set(int argc, char **argv)
 {
-	struct xen_domctl op;
-	char path[64], target[24];
-	u64 kib, max;
+	struct xen_domctl_getdomaininfo info;
+	u64 kib, max, has, there;
+	char path[64];
 	u16 domid;
-	long err;
 
 	if (argc != 3 || !parse_kib(argv[2], &kib) || !kib)
 		return usage("mem-set", "DOMAIN SIZE[b|k|m|g]");
@@ -175,12 +176,13 @@ static int cmd_mem_set(int argc, char **argv)
 		printf("mem-set: %s: expected at most its maxmem, %lu KiB\n", argv[1], max);
 		return 1;
 	}
-	op.u.max_mem.max_memkb = kib + MAXMEM_SLACK;
-	err = domctl(XEN_DOMCTL_max_mem, domid, &op);
-	snprintf(target, sizeof(target), "%lu", kib);
-	if (!err)
-		err = domains_write(domid, "memory/target", target);
-	return done("mem-set", argv[1], err);
+	has = domains_info(domid, &info) ? info.tot_pages << 2 : kib;
+	there = memory_free();
+	if (kib > has && kib - has > there && !balloon_policy_is_on()) {
+		printf("mem-set: %s: it needs %lu KiB more, the machine has %lu KiB free\n", argv[1], kib - has, there);
+		return 1;
+	}
+	return done("mem-set", argv[1], memory_set_target(domid, kib));
 }
 COMMAND_AS(mem_set, "mem-set", cmd_mem_set, "DOMAIN SIZE[b|k|m|g]: asks its balloon for that size, KiB without a unit");
 

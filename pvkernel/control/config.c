@@ -353,6 +353,11 @@ static bool set_maxmem(struct parser *p)
 	return set_number(p, 1, MAX_MIB, &p->config->maxmem);
 }
 
+static bool set_memory_min(struct parser *p)
+{
+	return set_number(p, 1, MAX_MIB, &p->config->memory_min);
+}
+
 static bool set_vcpus(struct parser *p)
 {
 	return set_u32(p, 1, CONFIG_VCPUS, &p->config->vcpus);
@@ -513,7 +518,7 @@ static const struct key {
 } keys[] = {
 	{ "name", ATOM, set_name }, { "kernel", ATOM, set_kernel }, { "ramdisk", ATOM, set_ramdisk },
 	{ "extra", ATOM, set_extra }, { "root", ATOM, set_root }, { "cmdline", ATOM, set_cmdline },
-	{ "memory", ATOM, set_memory }, { "maxmem", ATOM, set_maxmem },
+	{ "memory", ATOM, set_memory }, { "maxmem", ATOM, set_maxmem }, { "memory_min", ATOM, set_memory_min },
 	{ "vcpus", ATOM, set_vcpus }, { "maxvcpus", ATOM, set_maxvcpus }, { "cpus", ATOM | LIST, set_cpus },
 	{ "cpu_weight", ATOM, set_weight }, { "cap", ATOM, set_cap },
 	{ "on_poweroff", ATOM, set_on_poweroff }, { "on_reboot", ATOM, set_on_reboot },
@@ -655,8 +660,11 @@ static bool complete(struct parser *p)
 	c->maxvcpus = c->maxvcpus ? c->maxvcpus : c->vcpus;
 	if (c->maxvcpus < c->vcpus)
 		return expected(p, "maxvcpus to be at least vcpus");
+	if (c->memory_min > c->memory)
+		return expected(p, "memory_min to be at most memory");
 	c->memory *= 1024;
 	c->maxmem *= 1024;
+	c->memory_min = c->memory_min ? c->memory_min * 1024 : c->memory / 2;
 	if (*p->cmdline)
 		n = snprintf(c->extra, sizeof(c->extra), "%s", p->cmdline);
 	else if (*p->root)

@@ -17,6 +17,7 @@ struct domain_config {
 	char kernel[128], ramdisk[128];	/* paths in domain 0's ramdisk; "": none */
 	char extra[1024];		/* the command line: cmdline, or extra with root= in front, if given */
 	u64 memory, maxmem;		/* KiB; at least memory */
+	u64 memory_min;			/* KiB, at most memory: the policy leaves it so much */
 	u32 vcpus, maxvcpus;
 	u64 cpus[CONFIG_VCPUS];		/* for each vCPU, bit n: may run on CPU n; ~0: all */
 	u32 cpu_weight, cap;		/* weight 0: the scheduler's own */

@@ -22,11 +22,13 @@
 #include "../include/sched.h"
 #include "../include/time.h"
 #include "../include/xenstore.h"
+#include "balloon_policy.h"
 #include "builder.h"
 #include "control.h"
 #include "devices.h"
 #include "domains.h"
 #include "hypercontrol.h"
+#include "memory.h"
 #include "ramdisk.h"
 #include "scheduler.h"
 #include "xenstored.h"
@@ -122,6 +124,18 @@ static long failed(struct up *up, const char *what, long err)
 	if (err)
 		snprintf(up->error, up->size, "%s: %s", what, errno_name(err));
 	return err;
+}
+
+/* Before anything is made. Less could go wrong later, and would be undone as well; this says why. */
+static long find_memory(struct up *up)
+{
+	u64 needed = up->config->memory + MEMORY_OVERHEAD, there = memory_free();
+
+	if (there >= needed)
+		return 0;
+	snprintf(up->error, up->size, "memory: it needs %lu KiB, the machine has %lu KiB free%s", needed, there,
+		 balloon_policy_is_on() ? " and the other guests give no more" : "");
+	return -ENOMEM;
 }
 
 static long make_domain(struct up *up)
@@ -281,7 +295,7 @@ static void choose_macs(struct managed *d)
 int bring_up(struct managed *d, bool paused, char *error, size_t size)
 {
 	static long (*const steps[])(struct up *) = {
-		make_domain, set_vcpus, set_max_mem, set_affinity, set_share, alloc_ports, build, map_rings, bind_ports,
+		find_memory, make_domain, set_vcpus, set_max_mem, set_affinity, set_share, alloc_ports, build, map_rings, bind_ports,
 		write_tree, introduce, start_console, wait_devices,
 	};
 	struct up up = { .d = d, .config = &d->config, .error = error, .size = size };
@@ -368,6 +382,7 @@ int domains_create(const struct domain_config *config, bool paused, u16 *domid, 
 	struct managed *d;
 	int err;
 
+	balloon_policy_begin_create(domains_known(config->name) ? 0 : config->memory + MEMORY_OVERHEAD);
 	domains_lock();
 	if (managed_by_name(config->name) || !strcmp(config->name, DOMAIN_0_NAME)) {
 		snprintf(error, size, "there is a domain of that name");
@@ -382,6 +397,7 @@ int domains_create(const struct domain_config *config, bool paused, u16 *domid, 
 			managed_free(d);
 	}
 	domains_unlock();
+	balloon_policy_end_create();
 	return err;
 }
 

@@ -27,7 +27,7 @@ struct managed {
 	u64 created;			/* now() at its start */
 	bool handled;			/* its shutdown has been acted upon */
 	bool restarting;		/* no domain yet: it starts again at restart_at */
-	u64 restart_at;
+	u64 restart_at, restart_until;	/* until then it waits for memory, if somebody may give some */
 	u16 domid;
 	u32 remote_store_port, remote_console_port;	/* the domain's ends, which go with it */
 	int store_port, console_port;	/* our ends */
