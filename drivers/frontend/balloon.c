@@ -17,8 +17,10 @@
 
 #include "../../pvkernel/include/boot.h"
 #include "../../pvkernel/include/hypercall.h"
+#include "../../pvkernel/include/insn.h"
 #include "../../pvkernel/include/lib.h"
 #include "../../pvkernel/include/mm.h"
+#include "../../pvkernel/include/mutex.h"
 #include "../../pvkernel/include/ops.h"
 #include "../../pvkernel/include/sched.h"
 #include "../../pvkernel/include/shell.h"
@@ -35,6 +37,7 @@ static u64 target;		/* pages */
 static u64 report;		/* ns between reports, 0: none wanted */
 static struct wait_queue changed = WAIT_QUEUE_INIT(changed);
 static bool has_changed;
+static struct mutex moving = MUTEX_INIT(moving);	/* who gives or takes */
 
 /* One request about a list of frames, or of pfns for them; how many it was done for. */
 static u64 reservation(u32 op, u64 *list, u64 count)
@@ -101,11 +104,16 @@ static u64 take(u64 wanted)
 /* One step towards the target; false: no more of that is possible now. */
 static bool step(void)
 {
-	u64 now = pages_total(), goal = MIN(READ_ONCE(target), boot.nr_pages);
+	u64 now, goal = MIN(READ_ONCE(target), boot.nr_pages), moved = 0;
 
+	mutex_lock(&moving);
+	now = pages_total();
 	if (goal < now)
-		return give(now - goal);
-	return goal > now && take(goal - now);
+		moved = give(now - goal);
+	else if (goal > now)
+		moved = take(goal - now);
+	mutex_unlock(&moving);
+	return moved;
 }
 
 static bool settled(void)
@@ -180,10 +188,45 @@ void balloon_init(void)
 		printf("balloon: no memory for its thread, so memory/target is not followed\n");
 }
 
+/* --- the command ------------------------------------------------------------------------------------ */
+
+/* Ticks for each of so many pages, fewer if there are no more. */
+static u64 time_pages(u64 (*move)(u64), u64 *pages)
+{
+	u64 done = 0, n, start = rdtsc();
+
+	while (done < *pages && (n = move(*pages - done)))
+		done += n;
+	*pages = done;
+	return done ? (rdtsc() - start) / done : 0;
+}
+
+/* Out and in again, while nobody else moves pages. */
+static int bench(u64 pages)
+{
+	u64 down, up, back;
+
+	mutex_lock(&moving);
+	down = time_pages(give, &pages);
+	back = pages;
+	up = time_pages(take, &back);
+	mutex_unlock(&moving);
+	printf("balloon: %lu pages down %lu, %lu up %lu ticks a page\n", pages, down, back, up);
+	return !pages || back != pages;
+}
+
 static int cmd_balloon(int argc, char **argv)
 {
+	u64 pages = 1024;
+
+	if (argc > 1 && (strcmp(argv[1], "bench") || (argc > 2 && !parse_u64(argv[2], &pages)))) {
+		printf("usage: balloon [bench [PAGES]]\n");
+		return 1;
+	}
+	if (argc > 1)
+		return bench(pages);
 	printf("balloon: %lu KiB here, %lu wanted, %lu at most, %lu free\n", pages_total() << 2, READ_ONCE(target) << 2,
 	       boot.nr_pages << 2, pages_free() << 2);
 	return 0;
 }
-COMMAND(balloon, cmd_balloon, "how much memory there is and should be");
+COMMAND(balloon, cmd_balloon, "[bench [PAGES]]: how much memory there is and should be; what giving and taking a page costs");
