@@ -29,14 +29,21 @@ EARLY = ["crc16", "crc32c_generic", "crc32c-intel", "libcrc32c", "mbcache", "jbd
 KERNEL = "linux-image-amd64"
 
 
-def unpack_modules(release, folder):
+def modules(release):
+    """The folder that holds lib/modules of a kernel, unpacked once."""
+    folder = os.path.join(debian.WORK, "modules-" + release)
     deb = debian.package("linux-image-" + release)
-    names = ["./lib/modules/%s/kernel/%s" % (release, m) for m in MODULES]
-    names += ["./lib/modules/%s/modules.%s" % (release, n) for n in ("builtin", "builtin.modinfo", "order")]
-    have = debian.call(["sh", "-c", 'dpkg --fsys-tarfile "$0" | tar -t', deb]).split()
-    wanted = [n for n in names if any(h.rstrip("/") == n for h in have)]
-    os.makedirs(folder, exist_ok=True)
-    debian.call(["sh", "-c", 'deb=$0 to=$1; shift; dpkg --fsys-tarfile "$deb" | tar -x -C "$to" "$@"', deb, folder, *wanted])
+    with open(os.path.join(debian.WORK, "modules.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(folder):
+            names = [f"./lib/modules/{release}/kernel/{m}" for m in MODULES]
+            names += [f"./lib/modules/{release}/modules.{n}" for n in ("builtin", "builtin.modinfo", "order")]
+            have = {n.rstrip("/") for n in debian.call(["sh", "-c", 'dpkg --fsys-tarfile "$0" | tar -t', deb]).split()}
+            with tempfile.TemporaryDirectory(prefix="modules-", dir=debian.WORK) as work:
+                debian.call(["sh", "-c", 'deb=$0 to=$1; shift; dpkg --fsys-tarfile "$deb" | tar -x -C "$to" "$@"', deb, work,
+                             *(n for n in names if n in have)])
+                shutil.copytree(work, folder, symlinks=True)
+    return folder
 
 
 def sources():
@@ -49,12 +56,11 @@ def sources():
 
 def build(target, release):
     with tempfile.TemporaryDirectory(prefix="root-", dir=debian.WORK) as work:
-        root, modules = os.path.join(work, "root"), os.path.join(work, "modules")
+        root = os.path.join(work, "root")
         keep = ["--dpkgopt=path-exclude=/usr/share/%s/*" % n for n in ("doc", "man", "locale", "info")]
         debian.call(["mmdebstrap", "--mode=root", "--variant=minbase", "--include=" + ",".join(PACKAGES), *keep,
                      "--aptopt=APT::Install-Recommends \"false\"", "bookworm", root, sources()])
-        unpack_modules(release, modules)
-        shutil.copytree(os.path.join(modules, "lib", "modules"), os.path.join(root, "lib", "modules"), symlinks=True)
+        shutil.copytree(os.path.join(modules(release), "lib", "modules"), os.path.join(root, "lib", "modules"), symlinks=True)
         debian.call(["chroot", root, "depmod", release])
         image = os.path.join(work, "image")
         debian.call(["truncate", "-s", SIZE, image])
@@ -76,11 +82,8 @@ def rootfs():
 
 def early_modules(release):
     """(name, mode, content) of the modules to load first, numbered in their order."""
-    with tempfile.TemporaryDirectory(prefix="modules-", dir=debian.WORK) as folder:
-        unpack_modules(release, folder)
-        found = {os.path.basename(p)[:-3]: p for p in glob.glob(folder + "/lib/modules/*/kernel/**/*.ko", recursive=True)}
-        return [("modules/%02d-%s.ko" % (i, name), 0o100644, debian.read(found[name])) for i, name in enumerate(EARLY)
-                if name in found]
+    found = {os.path.basename(p)[:-3]: p for p in glob.glob(modules(release) + "/lib/modules/*/kernel/**/*.ko", recursive=True)}
+    return [("modules/%02d-%s.ko" % (i, name), 0o100644, debian.read(found[name])) for i, name in enumerate(EARLY) if name in found]
 
 
 def make_initrd(target, release, extra=()):
