@@ -40,9 +40,11 @@ def modules(release):
             names += [f"./lib/modules/{release}/modules.{n}" for n in ("builtin", "builtin.modinfo", "order")]
             have = {n.rstrip("/") for n in debian.call(["sh", "-c", 'dpkg --fsys-tarfile "$0" | tar -t', deb]).split()}
             with tempfile.TemporaryDirectory(prefix="modules-", dir=debian.WORK) as work:
-                debian.call(["sh", "-c", 'deb=$0 to=$1; shift; dpkg --fsys-tarfile "$deb" | tar -x -C "$to" "$@"', deb, work,
+                tree = os.path.join(work, "tree")
+                os.mkdir(tree)
+                debian.call(["sh", "-c", 'deb=$0 to=$1; shift; dpkg --fsys-tarfile "$deb" | tar -x -C "$to" "$@"', deb, tree,
                              *(n for n in names if n in have)])
-                shutil.copytree(work, folder, symlinks=True)
+                os.rename(tree, folder)
     return folder
 
 
