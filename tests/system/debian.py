@@ -17,6 +17,11 @@ COMPLAINTS = re.compile(r"^.*(?:\bBUG\b:?|WARNING: CPU|Call Trace:|Oops|general 
                         r"Kernel panic|segfault at|bad page|Bad page| panic:).*$", re.M)
 
 
+def machine_options(hv):
+    """Of tools/boot, where several guests use vector registers: tests/system/README.md says why."""
+    return ("--append", "xsave=0") if hv == "xen" else ()
+
+
 class Missing(Exception):
     """What a run needs cannot be had."""
 
