@@ -165,10 +165,33 @@ static bool first_time(struct backend *b, const char *fmt)
 	return true;
 }
 
+/* Where the frontend is: 0, -ENOENT: there is no such node, -EINVAL: it points elsewhere than to its domain. */
+static int read_frontend(struct backend *b, char front[sizeof(b->frontend)])
+{
+	char home[40];
+	int n = back_read(b, "frontend", front, sizeof(b->frontend));
+	size_t length = snprintf(home, sizeof(home), "/local/domain/%u/", b->domid);
+
+	if (n == -E2BIG || (n > 0 && (strlen(front) != (size_t)n || strncmp(front, home, length))))
+		return -EINVAL;
+	return n > 0 ? 0 : -ENOENT;
+}
+
+static bool is_there(struct backend *b)
+{
+	char front[sizeof(b->frontend)];
+
+	return read_frontend(b, front) != -ENOENT;
+}
+
+/* Keys are missing of a node that has just been removed, too: that is no error. */
 void back_error(struct backend *b, int err, const char *fmt, ...)
 {
 	char text[160];
 	va_list ap;
+
+	if (!is_there(b))
+		return;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -368,16 +391,28 @@ static void watch_frontend(struct backend *b, bool on)
 	b->watched = on;
 }
 
-/* Where the frontend is: 0, -ENOENT: there is no such node, -EINVAL: it points elsewhere than to its domain. */
-static int read_frontend(struct backend *b, char front[sizeof(b->frontend)])
+/* True: nothing is left of the node, or the toolstack has made it anew. */
+static bool try_tidy(struct backend *b)
 {
-	char home[40];
-	int n = back_read(b, "frontend", front, sizeof(b->frontend));
-	size_t length = snprintf(home, sizeof(home), "/local/domain/%u/", b->domid);
+	char path[PATH], names[64];
+	u32 tx;
 
-	if (n == -E2BIG || (n > 0 && (strlen(front) != (size_t)n || strncmp(front, home, length))))
-		return -EINVAL;
-	return n > 0 ? 0 : -ENOENT;
+	if (join(path, b->path, "frontend") || xs_transaction_start(&tx))
+		return true;
+	if (xs_read(tx, path, names, sizeof(names)) != -ENOENT)
+		return xs_transaction_end(tx, false), true;
+	xs_rm(tx, b->path);
+	snprintf(path, sizeof(path), "backend/%s/%u", b->driver->type, b->domid);
+	if (!xs_directory(tx, path, names, sizeof(names)))
+		xs_rm(tx, path);
+	return xs_transaction_end(tx, true) != -EAGAIN;
+}
+
+/* What we wrote while the toolstack removed the node has made it again. */
+static void tidy(struct backend *b)
+{
+	while (!is_there(b) && !try_tidy(b))
+		;
 }
 
 static void drop(struct backend *b)
@@ -414,6 +449,7 @@ static void look(struct backend *b)
 	memcpy(b->frontend, front, sizeof(front));
 	watch_frontend(b, true);
 	step(b);
+	tidy(b);
 }
 
 void backend_close(struct backend *b, int err)

@@ -85,11 +85,18 @@ static struct side {
 static int side;		/* whose code runs */
 static u32 last_token;
 
+static int removal_after = -1;	/* requests of the backend's side from now on: then the toolstack removes the device */
+static void remove_nodes(void);
+
 static int ask_length(u32 type, u32 tx, const char *path, const void *rest, u32 length)
 {
 	char payload[XENSTORE_PAYLOAD_MAX];
 	u32 head = strlen(path) + 1;
 
+	if (side == BACK && removal_after >= 0 && !removal_after--) {
+		remove_nodes();
+		side = BACK;
+	}
 	assert_true(head + length <= sizeof(payload));
 	memcpy(payload, path, head);
 	if (length)
@@ -138,6 +145,8 @@ int xs_directory(u32 tx, const char *path, char *buf, size_t size)
 {
 	int n = ask_length(XS_DIRECTORY, tx, path, NULL, 0);
 
+	if (n >= 0 && (size_t)n > size)
+		return -E2BIG;
 	if (n >= 0)
 		memcpy(buf, host_reply, n);
 	return n;
@@ -737,6 +746,31 @@ static void test_connect_fails(void **state)
 	expect_works();
 }
 
+/* The toolstack removes a device by force while the backend is at it, wherever that is: what the backend writes then does not stay. */
+static void test_removed_meanwhile(void **state)
+{
+	int removed = 0;
+	char text[16];
+
+	for (int run = 0; run < 120; run++) {
+		fail_probe = run % 3 == 0;
+		plug_back();
+		plug_front();
+		removal_after = run / 3;
+		until_quiet();
+		if (removal_after < 0) {
+			removed++;
+			side = TOOLSTACK;
+			assert_int_equal(xs_read(XS_NO_TX, BACK_PATH, text, sizeof(text)), -ENOENT);
+		}
+		removal_after = -1;
+		remove_nodes();
+		until_quiet();
+		assert_false(front_ring || back_ring || probed);
+	}
+	assert_true(removed > 40);
+}
+
 static void test_foreign_frontend(void **state)
 {
 	static const char *const paths[] = { "/local/domain/2/device/test/0", "/local/domain/10/device/test/0", "/local/domain/1", "x",
@@ -927,6 +961,7 @@ int main(void)
 		CASE(test_drivers_fail),
 		CASE(test_connect_fails),
 		CASE(test_foreign_frontend),
+		CASE(test_removed_meanwhile),
 		CASE(test_restarts),
 		CASE(test_restart_while_connecting),
 		CASE(test_faults),
