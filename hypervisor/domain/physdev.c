@@ -51,14 +51,18 @@ static long set_iobitmap(struct vcpu *v, u64 argument)
 static long set_eoi_page(struct domain *d, u64 argument, bool unmasks)
 {
 	struct physdev_pirq_eoi_gmfn op;
+	u64 none = 0;
 
 	if (copy_from_guest(&op, argument, sizeof(op)))
 		return -EFAULT;
-	if (d->pirq_eoi_mfn)
+	if (READ_ONCE(d->pirq_eoi_mfn))
 		return -EBUSY;
 	if (get_frame_type(op.gmfn, d->id, FRAME_WRITABLE))
 		return -EINVAL;
-	d->pirq_eoi_mfn = op.gmfn;
+	if (!cas64(&d->pirq_eoi_mfn, &none, op.gmfn)) {
+		put_frame_type(op.gmfn);
+		return -EBUSY;
+	}
 	if (d->privileged)
 		pirq_set_eoi_page(mfn_to_virt(op.gmfn), unmasks);
 	return 0;
