@@ -127,6 +127,14 @@ void ioapic_mask(u32 gsi, bool masked)
 	write_register(r, entry, masked ? x | ENTRY_MASKED : x & ~ENTRY_MASKED);
 }
 
+void ioapic_retarget(u32 gsi, u32 apic_id)
+{
+	u32 entry;
+	volatile u32 *r = find_line(gsi, &entry);
+
+	write_register(r, entry + 1, apic_id << 24);
+}
+
 void ioapic_free(u32 gsi)
 {
 	u32 entry;

@@ -45,7 +45,7 @@ static struct table {
 
 /* --- memory of devices ---------------------------------------------------------------------------------------------- */
 
-/* One word, through a page that shows another frame each time. */
+/* One word, through a page that shows another frame each time. NULL: no memory for the page's tables, which can only be at first. */
 static volatile u32 *device_word(maddr_t at)
 {
 	static char *page;
@@ -142,6 +142,8 @@ static int table_init(struct table *t, u16 function, u8 capability)
 	    locate(function, capability + MSIX_TABLE, bytes, &t->at) ||
 	    locate(function, capability + MSIX_PENDING, pending_bytes, &pending))
 		return -ENXIO;
+	if (!device_word(t->at))
+		return -ENOMEM;
 	t->function = function;
 	t->prepared = false;
 	t->first = t->at >> PAGE_SHIFT;
@@ -198,6 +200,16 @@ int msix_unprepare(u16 function)
 	t->prepared = false;
 	t->users--;
 	return 0;
+}
+
+void msix_forget(u16 function)
+{
+	struct table *t = find_table(function);
+
+	if (t && t->prepared) {
+		t->prepared = false;
+		t->users--;
+	}
 }
 
 /* --- messages --------------------------------------------------------------------------------------------------------- */

@@ -44,6 +44,7 @@ bool ioapic_has(u32 gsi);
 bool ioapic_in_use(u32 gsi);	/* it has a route */
 void ioapic_default_trigger(u32 gsi, bool *level, bool *low);
 void ioapic_route(u32 gsi, int vector, u32 apic_id, bool level, bool low);	/* and masks it */
+void ioapic_retarget(u32 gsi, u32 apic_id);	/* another CPU, all else as it is */
 void ioapic_mask(u32 gsi, bool masked);
 void ioapic_free(u32 gsi);	/* no route any more */
 bool ioapic_read(maddr_t base, u32 reg, u32 *value);	/* of the I/O APIC at this address; false: none is there */

@@ -16,7 +16,7 @@ struct message {
 
 /*
  * Makes *m a message of the function: of its MSI-X table's entry, or by MSI. 0; -ENODEV: no such function or capability; -EINVAL: no such entry;
- * -ENXIO: the table is no device memory, or memory decoding is off; -ENOSPC: too many functions use MSI-X.
+ * -ENXIO: the table is no device memory, or memory decoding is off; -ENOSPC: too many functions use MSI-X; -ENOMEM.
  */
 int msi_claim(struct message *m, u16 function, bool msix, u32 entry);
 void msi_release(const struct message *m);	/* masked, for good */
@@ -26,6 +26,7 @@ void msi_mask(const struct message *m, bool masked);
 /* Its table's pages are kept from being written, though no entry is claimed. 0, -EBUSY (they are already), or as msi_claim(). */
 int msix_prepare(u16 function);
 int msix_unprepare(u16 function);	/* 0, -EBUSY: they were not by msix_prepare() alone, -ENODEV */
+void msix_forget(u16 function);		/* the function goes: as it was before msix_prepare(), if that was called */
 
 /* A page that domain 0 may not write: of an MSI-X table in use, or of its pending bits. Under no lock after l1_lock. */
 bool msix_page(mfn_t mfn);

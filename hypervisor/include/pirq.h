@@ -17,7 +17,7 @@ int pirq_map_message(u16 function, bool msix, u32 entry, s32 wanted);	/* -EEXIST
 int pirq_reserve(bool line);			/* for a later mapping; -ENOSPC */
 
 int pirq_unmap(u32 pirq);			/* 0, -EINVAL: not mapped */
-void pirq_unmap_function(u16 function);		/* all its messages */
+void pirq_unmap_function(u16 function);		/* all its messages: it goes */
 void pirq_restore_function(u16 function);	/* they are written anew: the function was reset */
 int pirq_setup_line(u32 gsi, bool level, bool low);	/* 0, -EINVAL, -EEXIST: set before, or in use */
 int pirq_eoi(u32 pirq);				/* 0, -EINVAL */

@@ -8,8 +8,8 @@
  * Invariants, under pirq_lock
  *   1. by_vector[x] is p != 0 if and only if pirq p is mapped and has vector x. A vector means the same on all CPUs, and is the pirq's from
  *      mapping to unmapping: an interrupt that was on its way when the pirq was unbound finds its own pirq, without a port.
- *   2. A pirq can interrupt only while it is bound; a level-triggered line not between an interrupt and eoi (`waits`), whatever the guest does
- *      meanwhile. So a device that domain 0 neglects does not keep the machine busy.
+ *   2. A pirq can interrupt only while it is bound (MSI without mask bits is ignored then); a level-triggered line not between an
+ *      interrupt and eoi (`waits`), whatever the guest does meanwhile. So a device that domain 0 neglects does not keep the machine busy.
  *   3. `port` is p != 0 if and only if domain 0's port p is bound to this pirq (evtchn.c). It is written under the event channel lock and
  *      pirq_lock, so either is enough to read it. A pirq that is unmapped while bound (LOST) is free again when its port closes.
  *
@@ -56,14 +56,20 @@ static int vector_get(u32 n)
 
 /* --- the source of a mapped pirq ------------------------------------------------------------------------------------- */
 
+/* Lines and messages name a CPU by eight bits, all ones being all of them. */
+static u32 target(const struct cpu *c)
+{
+	return c->apic_id < 0xff ? c->apic_id : cpus[0]->apic_id;
+}
+
 /* The interrupt goes to this CPU; masked. */
 static void route(struct pirq *p, const struct cpu *c)
 {
 	p->cpu = c;
 	if (p->kind == PIRQ_LINE)
-		ioapic_route(p - pirqs, p->vector, c->apic_id, p->level, p->low);
+		ioapic_route(p - pirqs, p->vector, target(c), p->level, p->low);
 	else
-		msi_program(&p->message, p->vector, c->apic_id);
+		msi_program(&p->message, p->vector, target(c));
 }
 
 static void mask(const struct pirq *p, bool masked)
@@ -133,17 +139,23 @@ int pirq_map_line(s32 gsi, s32 wanted)
 	return result;
 }
 
+/* One past the last number of a line. */
+static u32 lines_end(void)
+{
+	return min(max(ioapic_gsis(), 1u), (u32)NR_PIRQS);
+}
+
 /* The highest free number, or the one wanted. */
 static int choose_for_message(s32 wanted)
 {
-	u32 first = ioapic_gsis();
+	u32 first = lines_end();
 
 	if (wanted >= 0) {
 		if ((u32)wanted < first || wanted >= NR_PIRQS)
 			return -EINVAL;
 		return pirqs[wanted].kind <= PIRQ_RESERVED ? wanted : -EEXIST;
 	}
-	for (u32 n = NR_PIRQS - 1; n >= first && n; n--)
+	for (u32 n = NR_PIRQS - 1; n >= first; n--)
 		if (pirqs[n].kind == PIRQ_FREE)
 			return n;
 	return -ENOSPC;
@@ -196,11 +208,10 @@ int pirq_map_message(u16 function, bool msix, u32 entry, s32 wanted)
 int pirq_reserve(bool line)
 {
 	enum { FIRST_PCI_LINE = 16 };
-	u32 lines;
+	u32 lines = lines_end();
 	int n = -ENOSPC;
 
 	spin_lock(&pirq_lock);
-	lines = ioapic_gsis();
 	for (u32 i = FIRST_PCI_LINE; line && i < lines && n < 0; i++)
 		if (pirqs[i].kind == PIRQ_FREE)
 			n = i;
@@ -244,6 +255,7 @@ void pirq_unmap_function(u16 function)
 	for (struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++)
 		if (p->kind == PIRQ_MESSAGE && p->message.function == function)
 			unmap(p);
+	msix_forget(function);
 	spin_unlock(&pirq_lock);
 }
 
@@ -329,15 +341,18 @@ void pirq_unbind(u32 n)
 	spin_unlock(&pirq_lock);
 }
 
+/* A line is not masked for that: an edge would be lost. A message that comes meanwhile is kept by its function. */
 void pirq_move(u32 n, const struct cpu *c)
 {
 	struct pirq *p = &pirqs[n];
 
 	spin_lock(&pirq_lock);
-	if (is_mapped(p)) {
+	if (p->kind == PIRQ_LINE) {
+		p->cpu = c;
+		ioapic_retarget(n, target(c));
+	} else if (p->kind == PIRQ_MESSAGE) {
 		route(p, c);
-		if (!p->waits)
-			mask(p, false);
+		mask(p, false);
 	}
 	spin_unlock(&pirq_lock);
 }
@@ -348,6 +363,16 @@ u32 pirq_port(u32 n)
 }
 
 /* --- interrupts ------------------------------------------------------------------------------------------------------- */
+
+/* Whoever sends messages of its own making shall not fill the console: each power of two is told. */
+static void unexpected(int vector)
+{
+	static u32 count;
+	u32 n = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+
+	if (!(n & (n - 1)))
+		log_warning("CPU %d: unexpected interrupt, vector 0x%x; %u so far", current->cpu->id, vector, n);
+}
 
 void pirq_interrupt(int vector)
 {
@@ -366,7 +391,7 @@ void pirq_interrupt(int vector)
 	if (n)
 		send_pirq(n);
 	else
-		log_warning("CPU %d: unexpected interrupt, vector 0x%x", current->cpu->id, vector);
+		unexpected(vector);
 }
 
 int pirq_eoi(u32 n)

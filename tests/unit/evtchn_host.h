@@ -156,7 +156,7 @@ struct domain *domain_find(domid_t id)
 	return id < DOMAINS ? &host_domain[id] : NULL;
 }
 
-/* --- interrupts of the machine: lines 1 to 23, and each function has one message by MSI and as many by MSI-X as are asked for ------- */
+/* --- interrupts of the machine: lines 1 to 23 most often, and each function has one message by MSI and as many by MSI-X as are asked for ------- */
 
 #define HOST_GSIS 24
 #define NO_FUNCTION 0xffff
@@ -167,19 +167,30 @@ struct host_source {
 	bool masked, level, low;
 };
 static struct host_source host_line[HOST_GSIS], host_message[NR_PIRQS];
-static int acknowledged, messages_claimed;
+static int acknowledged, messages_claimed, times_masked, warnings, forgotten = -1;
+static u32 host_gsis = HOST_GSIS;	/* what the I/O APICs together say */
+static struct cpu first_cpu;
+struct cpu *cpus[MAX_CPUS] = { &first_cpu };
 
-u32 ioapic_gsis(void) { return HOST_GSIS; }
-bool ioapic_has(u32 gsi) { return gsi < HOST_GSIS; }
+u32 ioapic_gsis(void) { return host_gsis; }
+bool ioapic_has(u32 gsi) { return gsi < HOST_GSIS && gsi < host_gsis; }
 bool ioapic_in_use(u32 gsi) { return host_line[gsi].vector; }
 void ioapic_default_trigger(u32 gsi, bool *level, bool *low) { *level = *low = gsi >= 16; }
-void ioapic_mask(u32 gsi, bool masked) { host_line[gsi].masked = masked; }
+void ioapic_retarget(u32 gsi, u32 apic_id) { host_line[gsi].apic_id = apic_id; }
+void msix_forget(u16 function) { forgotten = function; }
 void ioapic_free(u32 gsi) { host_line[gsi] = (struct host_source){ .masked = true }; }
 void apic_acknowledge(void) { acknowledged++; }
-void printk_at(unsigned level, const char *format, ...) { }
+void printk_at(unsigned level, const char *format, ...) { warnings++; }
+
+void ioapic_mask(u32 gsi, bool masked)
+{
+	times_masked += masked && !host_line[gsi].masked;
+	host_line[gsi].masked = masked;
+}
 
 void ioapic_route(u32 gsi, int vector, u32 apic_id, bool level, bool low)
 {
+	times_masked += !host_line[gsi].masked;
 	host_line[gsi] = (struct host_source){ vector, apic_id, true, level, low };
 }
 

@@ -129,6 +129,27 @@ static void prepared(void **state)
 	assert_int_equal(msix_prepare(FUNCTION + 1), -ENODEV);
 }
 
+/* A function that went takes its preparation along; where its successor's table is, is looked up anew. */
+static void forgotten(void **state)
+{
+	struct message m;
+
+	be_msix(4, 0xfeb00000, 0, 0x800);
+	assert_int_equal(msix_prepare(FUNCTION), 0);
+	msix_forget(FUNCTION);
+	msix_forget(FUNCTION);
+	assert_false(msix_page(0xfeb00));
+	be_msix(4, 0xfeb10000, 0, 0x800);
+	assert_int_equal(msix_prepare(FUNCTION), 0);
+	assert_true(msix_page(0xfeb10) && !msix_page(0xfeb00));
+	msix_forget(FUNCTION);
+	assert_int_equal(msi_claim(&m, FUNCTION, true, 0), 0);
+	msix_forget(FUNCTION);
+	assert_true(msix_page(0xfeb10));
+	msi_release(&m);
+	assert_false(msix_page(0xfeb10));
+}
+
 /* A table in memory, at an interrupt controller, where no address reaches, around the end of all addresses, in ports, in no window. */
 static void nonsense(void **state)
 {
@@ -194,7 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_entry),
-		cmocka_unit_test(prepared),
+		cmocka_unit_test(prepared), cmocka_unit_test(forgotten),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(by_capability),
 	};

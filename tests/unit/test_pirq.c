@@ -240,6 +240,94 @@ static void eoi_unmasks_port(void **state)
 	assert_int_equal(host_shared[0].evtchn_mask[0], 0);
 }
 
+/* An edge that comes while its line is masked is lost. */
+static void moving_loses_no_edge(void **state)
+{
+	u32 port;
+
+	assert_int_equal(pirq_map_line(8, 8), 8);
+	assert_int_equal(bind(8), 0);
+	port = pirq_port(8);
+	times_masked = 0;
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(move(port, i & 1), 0);
+		assert_int_equal(host_line[8].apic_id, host_cpu[i & 1].apic_id);
+		assert_false(host_line[8].masked);
+	}
+	assert_int_equal(times_masked, 0);
+}
+
+/* More lines than there are numbers, and none. */
+static void machines_of_many_lines(void **state)
+{
+	int n, reserved = 0;
+
+	host_gsis = NR_PIRQS + 100;
+	assert_int_equal(pirq_reserve(false), -ENOSPC);
+	assert_int_equal(pirq_map_message(1, true, 0, -1), -ENOSPC);
+	while ((n = pirq_reserve(true)) >= 0) {
+		assert_in_range(n, 16, NR_PIRQS - 1);
+		reserved++;
+	}
+	assert_int_equal(n, -ENOSPC);
+	assert_int_equal(reserved, NR_PIRQS - 16);
+	memset(pirqs, 0, sizeof(pirqs));
+	host_gsis = 0;
+	assert_int_equal(pirq_map_message(1, true, 0, 0), -EINVAL);
+	for (u32 entry = 0; (n = pirq_map_message(1, true, entry, -1)) >= 0; entry++)
+		assert_int_not_equal(n, 0);
+	check();
+}
+
+/* In eight bits there is no such CPU, or it is all of them. */
+static void wide_apic_ids(void **state)
+{
+	first_cpu.apic_id = 2;
+	host_cpu[0].apic_id = 0x1ff;
+	host_cpu[1].apic_id = 0xff;
+	assert_int_equal(pirq_map_line(8, 8), 8);
+	assert_int_equal(bind(8), 0);
+	assert_int_equal(host_line[8].apic_id, 2);
+	assert_int_equal(move(pirq_port(8), 1), 0);
+	assert_int_equal(host_line[8].apic_id, 2);
+}
+
+static void a_storm_of_strangers_is_told_briefly(void **state)
+{
+	warnings = 0;
+	for (int i = 0; i < 5000; i++)
+		pirq_interrupt(0x66);
+	assert_in_range(warnings, 1, 16);
+	assert_int_equal(acknowledged % 5000, 0);
+}
+
+/* A level-triggered line that is always raised interrupts once for each eoi, whatever domain 0 does. */
+static void a_line_that_is_always_raised(void **state)
+{
+	u32 came = 0;
+
+	assert_int_equal(pirq_map_line(17, 17), 17);
+	assert_int_equal(bind(17), 0);
+	for (int i = 0; i < 1000; i++) {
+		while (!host_line[17].masked) {
+			pirq_interrupt(host_line[17].vector);
+			came++;
+		}
+		assert_int_equal(move(pirq_port(17), i & 1), 0);
+		assert_int_equal(came, 1 + i / 10);
+		if (i % 10 == 9)
+			assert_int_equal(pirq_eoi(17), 0);
+	}
+}
+
+static void a_function_goes(void **state)
+{
+	pirq_map_message(2, true, 0, -1);
+	pirq_unmap_function(2);
+	assert_int_equal(messages_claimed, 0);
+	assert_int_equal(forgotten, 2);
+}
+
 static int setup(void **state)
 {
 	host_reset();
@@ -254,7 +342,8 @@ static int setup(void **state)
 		host_cpu[v].apic_id = 3 + v;
 		host_vcpu[0][v].cpu = &host_cpu[v];
 	}
-	messages_claimed = 0;
+	messages_claimed = acknowledged = 0;
+	host_gsis = HOST_GSIS;
 	running = &host_vcpu[0][0];
 	pirq_set_eoi_page(page, false);
 	return 0;
@@ -274,6 +363,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reset_unbinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(hypervisors_own_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(eoi_unmasks_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(moving_loses_no_edge, setup, teardown),
+		cmocka_unit_test_setup_teardown(machines_of_many_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(wide_apic_ids, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_storm_of_strangers_is_told_briefly, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_line_that_is_always_raised, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_function_goes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,18 @@ static void prepared(uint64_t bar)
 	check_eq("PIRQ-PCI-6", pci_op(PHYSDEVOP_prepare_msix, NOBODY), -ENODEV, "prepare_msix of nobody");
 }
 
+/* A function that is removed while it is prepared is not when it comes again. */
+static void removed(uint64_t bar)
+{
+	int64_t again;
+
+	pci_op(PHYSDEVOP_prepare_msix, E1000E);
+	pci_op(PHYSDEVOP_pci_device_remove, E1000E);
+	pci_op(PHYSDEVOP_pci_device_add, E1000E);
+	again = pci_op(PHYSDEVOP_prepare_msix, E1000E);
+	check("PIRQ-PCI-7", again == 0 && pci_op(PHYSDEVOP_release_msix, E1000E) == 0 && maps_writable(bar), "prepared, removed, added, prepared: %ld", again);
+}
+
 static void msix(void)
 {
 	uint8_t at = pci_find_capability(E1000E, CAPABILITY_MSIX);
@@ -280,6 +292,7 @@ static void msix(void)
 	check_eq("PIRQ-MSIX-7", later, 1, "what came meanwhile is told when it is bound anew");
 	check("PIRQ-MSIX-8", unmap_pirq(pirq) == 0 && (entry[3] & 1) && maps_writable(page_at), "unmapped: masked, and its page is free");
 	evtchn_close(port);
+	removed(page_at);
 }
 
 /* --- numbers -------------------------------------------------------------------------------------------------------- */
