@@ -83,3 +83,10 @@ $(B)/fuzz/fuzz_image: HOST_CFLAGS += $(DECOMPRESSORS_API)
 $(B)/fuzz/fuzz_image: tests/fuzz/fuzz_image.c $(DECOMPRESSORS:%=$(THIRD_PARTY)/fuzz/%.o) Makefile
 	@mkdir -p $(@D); echo '  $@'
 	$(Q)$(CLANG) $(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(filter %.o,$^)
+
+# SHA-256, of files and disks and for random numbers, is liblzma's, in both images.
+PVK_OBJ += $(THIRD_PARTY)/guest/xz/src/liblzma/check/sha256.o
+CTL_OBJ += $(THIRD_PARTY)/guest/xz/src/liblzma/check/sha256.o
+$(B)/guest/pvkernel/sha256.c.o: GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) -iquote pvkernel/include $(subst -I,-isystem ,$(THIRD_PARTY_xz))
+$(B)/guest/pvkernel/sha256.c.o: GUEST_INCLUDE := $(THIRD_PARTY)
+$(B)/guest/pvkernel/sha256.c.o: $(XZ)/src/liblzma/api/lzma.h

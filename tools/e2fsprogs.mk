@@ -62,9 +62,3 @@ PVK_OBJ += $(THIRD_PARTY)/libext2fs.o
 $(B)/guest/pvkernel/disk/ext%.o: GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) -D_GNU_SOURCE -iquote pvkernel/include $(E2FS_API)
 $(B)/guest/pvkernel/disk/ext%.o: GUEST_INCLUDE := $(E2FS_GEN)
 $(filter $(B)/guest/pvkernel/disk/ext%,$(PVK_OBJ)): $(E2FS_GEN)/done
-
-# SHA-256 of files and disks: liblzma's, whose source is there anyway.
-PVK_OBJ += $(THIRD_PARTY)/guest/xz/src/liblzma/check/sha256.o
-$(B)/guest/pvkernel/disk/sha256.c.o: GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) -iquote pvkernel/include $(subst -I,-isystem ,$(THIRD_PARTY_xz))
-$(B)/guest/pvkernel/disk/sha256.c.o: GUEST_INCLUDE := $(E2FS_GEN)
-$(B)/guest/pvkernel/disk/sha256.c.o: $(XZ)/src/liblzma/api/lzma.h

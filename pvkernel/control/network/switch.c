@@ -16,6 +16,7 @@
 #include "../../include/lib.h"
 #include "../../include/mm.h"
 #include "../../include/ops.h"
+#include "../../include/random.h"
 #include "../../include/sched.h"
 #include "../../include/time.h"
 #include "capture.h"
@@ -350,13 +351,13 @@ static struct net_device own = {
 	.send = own_send, .flush = own_flush,
 };
 
-/* Not one of a card's makers: locally administered; other machines start at other times. */
+/* Not one of a card's makers: locally administered. */
 static void make_address(u8 mac[6])
 {
-	u64 t = wall_clock_ns() * 0x9e3779b97f4a7c15ul;
+	u64 number = random_number();
 
 	memcpy(mac, "\x02\x16\x3e", 3);
-	memcpy(mac + 3, (u8 *)&t + 5, 3);
+	memcpy(mac + 3, &number, 3);
 }
 
 void switch_init(void)
@@ -364,7 +365,7 @@ void switch_init(void)
 	struct port_config c = { .bridge = DEFAULT_BRIDGE };
 	struct port *port;
 
-	mac_init(&switch_table, (wall_clock_ns() ^ now() << 32) * 0x9e3779b97f4a7c15ul);
+	mac_init(&switch_table, random_number());
 	make_address(own.mac);
 	if (add(&port, &own, &c, true, 1)) {
 		printf("switch: no memory for domain 0's port\n");

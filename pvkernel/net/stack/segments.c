@@ -11,10 +11,13 @@
  * are raised whose peer takes that much.
  */
 #include "boot.h"
-#include "insn.h"
 #include "interface.h"
 #include "arch/segments.h"
+#include "lib.h"
+#include "random.h"
+#include "sha256.h"
 #include "time.h"
+#include "xenstore.h"
 
 #include <lwip/priv/tcp_priv.h>
 
@@ -48,40 +51,44 @@ err_t segments_grow(struct tcp_pcb *pcb)
 
 /* --- numbers --- */
 
-static u64 mix(u64 x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ul;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebul;
-	return x ^ x >> 31;
-}
+static u8 secret[32];
 
-static u64 secret, state;
-
+/* In thread context: xenstore is asked. The uuid in the path tells domains apart that start at the same moment. */
 void net_random_init(void)
 {
-	secret = mix(wall_clock_ns() ^ mix(rdtsc()));
+	char uuid[64];
+	int n = boot.native ? 0 : xs_read(XS_NO_TX, "vm", uuid, sizeof(uuid));
+
+	if (n > 0)
+		random_add(uuid, n);
+	random_secret(secret);
 }
 
-/* Good against chance and against who only sees packets; there is no better source of entropy here than the time. */
 u32_t net_random(void)
 {
-	state = mix(state + 0x9e3779b97f4a7c15ul + (rdtsc() ^ secret));
-	return state;
+	return random_number();
 }
 
-static u64 mix_address(u64 x, const ip_addr_t *a)
+static void add_address(struct sha256 *s, const ip_addr_t *a)
 {
-	if (!IP_IS_V6(a))
-		return mix(x ^ ip_2_ip4(a)->addr);
-	for (int i = 0; i < 4; i++)
-		x = mix(x ^ ip_2_ip6(a)->addr[i]);
-	return x;
+	if (IP_IS_V6(a))
+		sha256_update(s, ip_2_ip6(a)->addr, sizeof(ip_2_ip6(a)->addr));
+	else
+		sha256_update(s, &ip_2_ip4(a)->addr, sizeof(ip_2_ip4(a)->addr));
 }
 
 /* RFC 6528: a clock of 4 us and a secret function of both ends. */
 u32_t tcp_initial_number(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port)
 {
-	u64 x = mix(secret ^ ((u64)local_port << 16 | remote_port));
+	u16 ports[2] = { local_port, remote_port };
+	struct sha256 s;
+	u32 digest[8];
 
-	return mix_address(mix_address(x, local), remote) + now() / 4096;
+	sha256_init(&s);
+	sha256_update(&s, secret, sizeof(secret));
+	sha256_update(&s, ports, sizeof(ports));
+	add_address(&s, local);
+	add_address(&s, remote);
+	sha256_finish(&s, (u8 *)digest);
+	return digest[0] + now() / 4096;
 }
