@@ -424,7 +424,7 @@ static int read_config(struct vif *vif)
 		return -EINVAL;
 	}
 	if (back_read(b, "ip", text, sizeof(text)) > 0 && !filter_parse_ips(text, c)) {
-		back_error(b, -EINVAL, "of the addresses in ip none is IPv4, or more than %u are", PORT_IPS);
+		back_error(b, -EINVAL, "ip is not a list of addresses, at most %u of each version", PORT_IPS);
 		return -EINVAL;
 	}
 	if (back_read(b, "rate", text, sizeof(text)) > 0 && !parse_rate(text, &vif->rate)) {

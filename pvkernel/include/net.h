@@ -56,6 +56,7 @@ void packet_trim(struct packet *p, u32 length);	/* to at most so many bytes, at 
 bool packet_pull_up(struct packet *p, u32 length);	/* so many bytes, at most 256, are in the first piece; false: it has no room */
 /* q, of one piece and from packet_alloc(), as p is, becomes p's last piece and is no more; false: p has no room for it. */
 bool packet_join(struct packet *p, struct packet *q);
+void packet_pool_limit(u64 pages);	/* what freed packets may keep, by this domain's memory */
 u8 *packet_push(struct packet *p, u32 length);	/* room for so many more bytes in front; NULL: none there */
 
 /* --- checksum.c --- */
@@ -68,7 +69,8 @@ u64 packet_sum(const struct packet *p, u32 offset, u32 length);	/* within the pa
 
 struct packet_headers {
 	bool ipv6;
-	u8 protocol;		/* IPPROTO_; 0 for a fragment of which this is not the first or the only one */
+	bool fragment;		/* part of a datagram; IPv6: transport is the offset of the fragment's header */
+	u8 protocol;		/* IPPROTO_; 0 for a fragment, and behind more of IPv6's headers than are followed */
 	u16 network, transport;	/* offsets; transport: of what protocol says */
 	u16 payload;		/* offset, of TCP and UDP */
 	u32 end;		/* offset behind the datagram: what follows is padding */

@@ -60,7 +60,8 @@ static bool ipv4_headers(struct packet *p, struct packet_headers *h)
 		return false;
 	h->transport = h->network + header;
 	h->end = h->network + total;
-	h->protocol = be16(ip + 6) & 0x3fff ? 0 : ip[9];	/* more to come, or an offset */
+	h->fragment = be16(ip + 6) & 0x3fff;	/* more to come, or an offset */
+	h->protocol = h->fragment ? 0 : ip[9];
 	return first_bytes(p, h->transport);
 }
 
@@ -85,6 +86,7 @@ static bool ipv6_headers(struct packet *p, struct packet_headers *h)
 			return false;
 	}
 	h->transport = at;
+	h->fragment = next == FRAGMENT;
 	h->protocol = next == HOP_BY_HOP || next == DESTINATION || next == FRAGMENT ? 0 : next;
 	return true;
 }

@@ -25,11 +25,12 @@ struct wait_queue { int unused; };
 
 static u64 clock_ns = NSEC_PER_SEC;
 static u64 now(void) { return clock_ns; }
-static u64 wall_clock_ns(void) { return clock_ns; }
+u64 random_number(void) { return 0x123456789abcdef1ul; }
 static void wait_on(struct wait_queue *q) { abort(); }
 static void wake_up(struct wait_queue *q) { }
 
 #include "../../pvkernel/control/network/filter.c"
+#include "../../pvkernel/control/network/filter_ip6.c"
 #include "../../pvkernel/control/network/mac_table.c"
 #include "../../pvkernel/control/network/tag.c"
 #include "../../pvkernel/control/network/switch.c"
@@ -232,8 +233,10 @@ static void test_forged(void **state)
 	u8 arp[28] = { 0, 1, 8, 0, 6, 4, 0, 2 }, ip[40] = { 0x45 };
 	struct port_config c = locked;
 
-	assert_true(filter_parse_ips("10.0.0.5/24 10.0.0.5 fd00::1  10.0.0.6", &c));
+	assert_false(filter_parse_ips("10.0.0.5/24", &c));
+	assert_true(filter_parse_ips("10.0.0.5 fd00::1  10.0.0.6", &c));
 	assert_int_equal(c.nr_ips, 2);
+	assert_int_equal(c.nr_ip6s, 1);
 	plug(0, &c);
 	plug(1, &locked);
 	send_type(0, station[1].device.mac, other, 0x1234, NULL, 50);
@@ -266,13 +269,88 @@ static void test_ip_lists(void **state)
 	struct port_config c;
 
 	assert_false(filter_parse_ips("", &c));
-	assert_false(filter_parse_ips("fd00::1", &c));
+	assert_true(filter_parse_ips("fd00::1", &c));
+	assert_false(filter_parse_ips("fd00::1 fd00::2 fd00::3 fd00::4 fd00::5", &c));
 	assert_false(filter_parse_ips("1.2.3.256", &c));
 	assert_false(filter_parse_ips("1.2.3", &c));
 	assert_false(filter_parse_ips("1.2.3.4.5", &c));
 	assert_false(filter_parse_ips("1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5", &c));
 	assert_true(filter_parse_ips("255.0.0.1", &c));
 	assert_int_equal(c.ips[0][0], 255);
+}
+
+static void test_ip6_text(void **state)
+{
+	static const char *const bad[] = {
+		"", ":", ":::", "1", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:", ":1:2:3:4:5:6:7:8", "12345::", "::g", "1:2:3:4:5:6:7:8::",
+		"::1%eth0", "fd00::1/64", "1.2.3.4", "::1:", "1::2:",
+	};
+	u8 ip[16];
+
+	for (u32 i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(filter_parse_ip6(bad[i], ip));
+	assert_true(filter_parse_ip6("fd00::1a2B", ip));
+	assert_memory_equal(ip, "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\x1a\x2b", 16);
+	assert_true(filter_parse_ip6("1:2:3:4:5:6:7:8", ip));
+	assert_memory_equal(ip, "\0\1\0\2\0\3\0\4\0\5\0\6\0\7\0\x8", 16);
+	assert_true(filter_parse_ip6("::", ip));
+	assert_true(filter_parse_ip6("1::", ip));
+	assert_memory_equal(ip, "\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_true(filter_parse_ip6("::ffff:1:2", ip));
+	assert_memory_equal(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff\0\1\0\2", 16);
+}
+
+/* An IPv6 packet from fd00::`last` with these bytes behind its header. */
+static bool ip6_passes(const u8 source[16], u8 next, const void *behind, u32 length)
+{
+	u8 ip[120] = { 0x60, 0, 0, 0, 0, length, next, 64 };
+	u64 before = station[0].port->forged;
+
+	memcpy(ip + 8, source, 16);
+	memset(ip + 24, 0xff, 16);
+	memcpy(ip + 40, behind, length);
+	send_type(0, station[1].device.mac, station[0].device.mac, ETHERTYPE_IPV6, ip, 40 + length);
+	assert_int_equal(station[1].got, station[0].port->forged == before);
+	return station[1].got;
+}
+
+static void test_forged_ip6(void **state)
+{
+	struct port_config c = locked;
+	u8 own[16], local[16], other[16] = { 0xfd, 1 }, none[16] = { 0 }, echo[24] = { 128 }, advert[24] = { 136 };
+	u8 hop[32] = { IPPROTO_ICMP6 }, part[32] = { IPPROTO_ICMP6, 0, 0, 1 };
+
+	assert_true(filter_parse_ips("fd00::5", &c));
+	plug(0, &c);
+	plug(1, &locked);
+	filter_parse_ip6("fd00::5", own);
+	filter_parse_ip6("fe80::ff:fe00:0", local);
+	assert_true(ip6_passes(own, IPPROTO_ICMP6, echo, 24) && ip6_passes(local, IPPROTO_ICMP6, echo, 24) && ip6_passes(none, IPPROTO_ICMP6, echo, 24));
+	assert_false(ip6_passes(other, IPPROTO_ICMP6, echo, 24));
+	assert_false(ip6_passes(other, 50, echo, 24));
+	memcpy(advert + 8, own, 16);
+	assert_true(ip6_passes(own, IPPROTO_ICMP6, advert, 24));
+	assert_false(ip6_passes(own, IPPROTO_ICMP6, advert, 23));
+	memcpy(advert + 8, other, 16);
+	assert_false(ip6_passes(own, IPPROTO_ICMP6, advert, 24));
+	memcpy(hop + 8, advert, 24);		/* nor behind another header, nor in a fragment */
+	assert_false(ip6_passes(own, HOP_BY_HOP, hop, 32));
+	memcpy(part + 8, advert, 24);
+	assert_false(ip6_passes(own, FRAGMENT, part, 32));
+	hop[8] = part[8] = 128;
+	assert_true(ip6_passes(own, HOP_BY_HOP, hop, 32));
+	assert_true(ip6_passes(own, FRAGMENT, part, 32));
+	part[0] = DESTINATION;
+	assert_false(ip6_passes(own, FRAGMENT, part, 32));
+	part[3] = 9;				/* not the first one */
+	assert_true(ip6_passes(own, FRAGMENT, part, 32));
+	echo[0] = 134;				/* no router */
+	assert_false(ip6_passes(local, IPPROTO_ICMP6, echo, 24));
+	echo[0] = 137;
+	assert_false(ip6_passes(local, IPPROTO_ICMP6, echo, 24));
+	assert_false(ip6_passes(own, IP6_ROUTING, echo, 24));
+	assert_false(ip6_passes(own, IPPROTO_ICMP6, echo, 0));
+	unplug_all();
 }
 
 static void test_tags(void **state)
@@ -378,7 +456,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_full), cmocka_unit_test(test_random_ports), cmocka_unit_test(test_learning),
-		cmocka_unit_test(test_addresses_of_others), cmocka_unit_test(test_forged), cmocka_unit_test(test_ip_lists),
+		cmocka_unit_test(test_addresses_of_others), cmocka_unit_test(test_forged), cmocka_unit_test(test_ip_lists), cmocka_unit_test(test_ip6_text), cmocka_unit_test(test_forged_ip6),
 		cmocka_unit_test(test_tags), cmocka_unit_test(test_tagged_segments), cmocka_unit_test(test_short_and_shared),
 		cmocka_unit_test(test_flood_flushes), cmocka_unit_test(test_bridges_end),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Forged sources. A locked port sends from its own Ethernet address, also within ARP; with a list of IPv4 addresses, only from those,
- * in ARP and in IP (and from 0.0.0.0, which asks for one). IPv6 addresses are not looked at.
+ * Forged sources. A locked port sends from its own Ethernet address, also within ARP; with a list of addresses, only from those, in ARP and in
+ * IPv4 (and from 0.0.0.0, which asks for one), and in IPv6 as filter_ip6.c has it.
  */
 #include "../../include/lib.h"
 #include "filter.h"
@@ -11,11 +11,16 @@
 #define ARP_SENDER_IP 14
 #define IPV4_SOURCE 12
 
+static bool has_list(const struct port_config *c)
+{
+	return c->nr_ips || c->nr_ip6s;
+}
+
 static bool allowed_ip(const struct port_config *c, const u8 *ip)
 {
 	static const u8 none[4];
 
-	if (!c->nr_ips || !memcmp(ip, none, 4))
+	if (!has_list(c) || !memcmp(ip, none, 4))
 		return true;
 	for (u32 i = 0; i < c->nr_ips; i++) {
 		if (!memcmp(ip, c->ips[i], 4))
@@ -50,9 +55,16 @@ bool filter_passes(struct packet *p, const struct port_config *c, const u8 mac[6
 
 	if (c->locked && memcmp(frame + 6, mac, 6))
 		return false;
-	if (c->locked && packet_ethertype(p) == ETHERTYPE_ARP)
-		return arp_passes(p, c, mac);
-	return !c->nr_ips || packet_ethertype(p) != ETHERTYPE_IPV4 || ipv4_passes(p, c);
+	switch (packet_ethertype(p)) {
+	case ETHERTYPE_ARP:
+		return !c->locked || arp_passes(p, c, mac);
+	case ETHERTYPE_IPV4:
+		return !has_list(c) || ipv4_passes(p, c);
+	case ETHERTYPE_IPV6:
+		return !has_list(c) || filter_passes_ip6(p, c, mac);
+	default:
+		return true;
+	}
 }
 
 static bool parse_ip(const char *word, u8 ip[4])
@@ -70,11 +82,22 @@ static bool parse_ip(const char *word, u8 ip[4])
 	return true;
 }
 
+static bool parse_word(const char *word, struct port_config *c)
+{
+	if (c->nr_ips < PORT_IPS && parse_ip(word, c->ips[c->nr_ips]))
+		c->nr_ips++;
+	else if (c->nr_ip6s < PORT_IPS && filter_parse_ip6(word, c->ip6s[c->nr_ip6s]))
+		c->nr_ip6s++;
+	else
+		return false;
+	return true;
+}
+
 bool filter_parse_ips(const char *text, struct port_config *c)
 {
 	char word[64];
 
-	c->nr_ips = 0;
+	c->nr_ips = c->nr_ip6s = 0;
 	while (*text) {
 		u32 n = 0;
 
@@ -83,11 +106,9 @@ bool filter_parse_ips(const char *text, struct port_config *c)
 				word[n++] = *text;
 		}
 		word[n] = '\0';
-		if (n && c->nr_ips < PORT_IPS && parse_ip(word, c->ips[c->nr_ips]))
-			c->nr_ips++;
-		else if (n && c->nr_ips == PORT_IPS)
+		if (n && !parse_word(word, c))
 			return false;
 		text += *text == ' ';
 	}
-	return c->nr_ips;
+	return has_list(c);
 }

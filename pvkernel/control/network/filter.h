@@ -7,7 +7,9 @@
 
 /* The Ethernet header is in the first piece. */
 bool filter_passes(struct packet *p, const struct port_config *c, const u8 mac[6]);
-/* Fills ips from "10.0.0.5 10.0.0.6"; other words (IPv6, masks) are passed over. False: nothing but those, or more than there is room for. */
+bool filter_passes_ip6(struct packet *p, const struct port_config *c, const u8 mac[6]);	/* of a port with a list */
+/* Fills ips and ip6s from "10.0.0.5 fd00::5". False: no address, a word that is none, or more of a kind than there is room for. */
 bool filter_parse_ips(const char *text, struct port_config *c);
+bool filter_parse_ip6(const char *text, u8 ip[16]);
 
 #endif

@@ -26,8 +26,8 @@ struct port_config {
 	bool trunk;			/* frames of all VLANs, tagged but those of VLAN 0 */
 	bool isolated;			/* exchanges nothing with other isolated ports */
 	bool locked;			/* sends only from its device's address, and gets only what is for that or for many */
-	u32 nr_ips;
-	u8 ips[PORT_IPS][4];		/* if there are any: the only IPv4 addresses that it sends from */
+	u32 nr_ips, nr_ip6s;		/* if there are any: the only addresses that it sends from */
+	u8 ips[PORT_IPS][4], ip6s[PORT_IPS][16];
 };
 
 #define PORT_TOUCHED 8
