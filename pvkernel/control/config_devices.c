@@ -2,7 +2,7 @@
 /*
  * Disk and vif specifications, as xl-disk-configuration(5), xl-network-configuration(5) and xen-vbd-interface(7) have them:
  * words between commas, key=value, or for a disk values in the order target, format, vdev, access. The keys rate and iops
- * of a disk, vlan and isolated of a vif are ours. Each key is a function in a table; it returns what it expected, or NULL.
+ * of a disk, vlan, isolated and unlocked of a vif are ours. Each key is a function in a table; it returns what it expected, or NULL.
  */
 #include "../include/lib.h"
 #include "config_devices.h"
@@ -492,6 +492,11 @@ static const char *vif_isolated(struct vif_config *v, const char *value)
 	return truth((struct word){ value, strlen(value) }, &v->isolated) ? NULL : "isolated=1 or 0";
 }
 
+static const char *vif_unlocked(struct vif_config *v, const char *value)
+{
+	return truth((struct word){ value, strlen(value) }, &v->unlocked) ? NULL : "unlocked=1 or 0";
+}
+
 static const char *vif_trusted(struct vif_config *v, const char *value)
 {
 	bool trusted;
@@ -518,6 +523,7 @@ static const struct vif_key {
 } vif_keys[] = {
 	{ "mac", vif_mac }, { "bridge", vif_bridge }, { "ip", vif_ip }, { "vifname", vif_name }, { "rate", vif_rate },
 	{ "mtu", vif_mtu }, { "vlan", vif_vlan }, { "devid", vif_devid }, { "isolated", vif_isolated },
+	{ "unlocked", vif_unlocked },
 	{ "trusted", vif_trusted }, { "backend", vif_backend }, { "script", vif_ignored }, { "type", vif_ignored },
 	{ "model", vif_ignored }, { "gatewaydev", vif_ignored },
 };
@@ -537,7 +543,7 @@ static const char *vif_word(struct vif_config *v, struct word w)
 				return vif_keys[i].set(v, value);
 		}
 	}
-	return "key=value with a key such as mac, bridge, ip, rate, mtu, vlan, isolated";
+	return "key=value with a key such as mac, bridge, ip, rate, mtu, vlan, isolated, unlocked";
 }
 
 const char *config_vif(const char *text, struct vif_config *v)

@@ -31,6 +31,7 @@ struct vif_config {
 	u32 mtu;
 	u32 vlan;			/* 0: none */
 	bool isolated, untrusted;	/* isolated: from other isolated ones, not from the uplink */
+	bool unlocked;			/* it may send from any address, and gets what is for those that it has sent from */
 	u64 rate;			/* bytes in each interval of rate_us microseconds; 0: no limit */
 	u32 rate_us;
 };

@@ -6,7 +6,7 @@
  *	/local/domain/0/backend/TYPE/D/N		ours, D may read: frontend, frontend-id, online, state, ...
  *
  * and what is TYPE's own. Backends find new ones by a watch, frontends by theirs; both begin in state 1. The backend's keys rate
- * and iops of a disk, vlan and isolated of a vif are ours: there is no other toolstack's word for them.
+ * and iops of a disk, vlan, isolated and unlocked of a vif are ours: there is no other toolstack's word for them.
  */
 #include <abi/xenbus.h>
 
@@ -157,6 +157,8 @@ int devices_write_vif(u32 tx, u16 domid, const struct vif_config *v)
 		put_number(&w, w.back, "vlan", v->vlan);
 	if (v->isolated)
 		put_flag(&w, w.back, "isolated", true);
+	if (v->unlocked)
+		put_flag(&w, w.back, "unlocked", true);
 	if (v->rate) {
 		snprintf(text, sizeof(text), "%lu,%u", v->rate, v->rate_us);
 		put(&w, w.back, "rate", text);

@@ -282,7 +282,7 @@ static void good_vif(const char *text)
 static void test_vifs(void **state)
 {
 	good_vif("");
-	assert_false(v.has_mac || v.isolated || v.untrusted || v.rate || v.vlan);
+	assert_false(v.has_mac || v.isolated || v.unlocked || v.untrusted || v.rate || v.vlan);
 	assert_int_equal(v.devid, VIF_DEVID_ANY);
 	assert_int_equal(v.mtu, 1500);
 	assert_string_equal(v.bridge, "xenbr0");
@@ -290,9 +290,9 @@ static void test_vifs(void **state)
 	assert_true(v.has_mac && !memcmp(v.mac, "\0\x16\x3e\xaa\xbb\xcc", 6));
 	assert_string_equal(v.bridge, "br0");
 	assert_true(v.rate == 62500 && v.rate_us == 50000);
-	good_vif("rate=1MB/s@20ms, mtu=9000, vlan=7, isolated=1, trusted=0, ip=10.0.0.2, devid=3, vifname=left");
+	good_vif("rate=1MB/s@20ms, mtu=9000, vlan=7, isolated=1, unlocked=1, trusted=0, ip=10.0.0.2, devid=3, vifname=left");
 	assert_true(v.rate == 20000 && v.rate_us == 20000);
-	assert_true(v.mtu == 9000 && v.vlan == 7 && v.isolated && v.untrusted && v.devid == 3);
+	assert_true(v.mtu == 9000 && v.vlan == 7 && v.isolated && v.unlocked && v.untrusted && v.devid == 3);
 	assert_string_equal(v.ip, "10.0.0.2");
 	assert_string_equal(v.vifname, "left");
 	good_vif("untrusted");
@@ -306,7 +306,7 @@ static void test_bad_vifs(void **state)
 {
 	static const char *const texts[] = {
 		"mac=00:16:3e:aa:bb", "mac=00:16:3e:aa:bb:cc:dd", "mac=01:16:3e:aa:bb:cc", "bridge", "colour=red", "mtu=67", "mtu=65522", "vlan=0",
-		"vlan=4095", "isolated=perhaps", "rate=1b/s", "rate=10", "rate=10MB/s@", "rate=10MB/s@1h", "rate=99999999999GB/s", "devid=256",
+		"vlan=4095", "isolated=perhaps", "unlocked=2", "rate=1b/s", "rate=10", "rate=10MB/s@", "rate=10MB/s@1h", "rate=99999999999GB/s", "devid=256",
 		"backend=1", "bridge=\n", "bridge=012345678901234567890123456789012345678901234567",
 	};
 

@@ -136,10 +136,11 @@ static void test_vif(void **state)
 		has(vif_nodes[i]);
 	assert_null(strstr(store, "/vlan"));
 	begin();
-	assert_null(config_vif("mac=00:16:3e:00:00:01,devid=2,vlan=7,isolated=1,rate=1MB/s@20ms,ip=10.0.0.2,mtu=9000,vifname=v", &v));
+	assert_null(config_vif("mac=00:16:3e:00:00:01,devid=2,vlan=7,isolated=1,unlocked=1,rate=1MB/s@20ms,ip=10.0.0.2,mtu=9000,vifname=v", &v));
 	assert_int_equal(devices_write_vif(1, 3, &v), 0);
 	has("/local/domain/0/backend/vif/3/2/vlan = \"7\"");
 	has("/local/domain/0/backend/vif/3/2/isolated = \"1\"");
+	has("/local/domain/0/backend/vif/3/2/unlocked = \"1\"");
 	has("/local/domain/0/backend/vif/3/2/rate = \"20000,20000\"");
 	has("/local/domain/0/backend/vif/3/2/ip = \"10.0.0.2\"");
 	has("/local/domain/0/backend/vif/3/2/vifname = \"v\"");
