@@ -100,15 +100,21 @@ static void send_complete(void *arg, struct packet *p)
 	send_whole(d, p);
 }
 
+/* Whether what is cut, by whomever, goes over d. */
+static bool too_long(const struct net_device *d, const struct packet *p)
+{
+	return p->gso_size + (p->gso_type == XEN_NETIF_GSO_TYPE_TCPV6 ? 60u : 40u) > d->mtu;
+}
+
 void net_send(struct net_device *d, struct packet *p)
 {
 	bool whole = p->gso_type == XEN_NETIF_GSO_TYPE_TCPV6 ? d->can_gso6 && d->can_csum6 : d->can_gso4 && d->can_csum;
 
-	if (!p->gso_type || whole) {
+	if (!p->gso_type || (whole && !too_long(d, p))) {
 		send_complete(d, p);
 		return;
 	}
-	if (!packet_segment(p, send_complete, d))
+	if (too_long(d, p) || !packet_segment(p, send_complete, d))
 		d->tx_dropped++;
 	packet_put(p);
 }

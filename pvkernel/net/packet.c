@@ -13,11 +13,13 @@
 
 #define FIRST_ROOM 402u			/* a multiple of 16, and 2, so that what follows an Ethernet header is aligned */
 #define FIRST_MAX (PAGE_SIZE - FIRST_ROOM)
+#define POOL_MAX 1024u
+#define POOL_SHARE 64			/* of memory at most so small a part */
 
 _Static_assert(sizeof(struct packet) + 16 <= FIRST_ROOM, "no room in front of a packet's first byte");
 
 static void *pool;
-static u32 pooled, pool_max = 1024;
+static u32 pooled, pool_max = POOL_MAX;
 
 static void *get_page(void)
 {
@@ -212,6 +214,11 @@ bool packet_join(struct packet *p, struct packet *q)
 	p->pieces[p->nr_pieces++] = q->pieces[0];
 	p->length += q->length;
 	return true;
+}
+
+void packet_pool_limit(u64 pages)
+{
+	pool_max = MIN(POOL_MAX, pages / POOL_SHARE);
 }
 
 u8 *packet_push(struct packet *p, u32 length)

@@ -10,6 +10,8 @@
 
 #define PORT 7
 
+#define WAITING_MAX 64		/* pbufs */
+
 /* What a connection has received and not sent: its window stays closed for as much, so this is at most TCP_WND. */
 static void echo_more(struct tcp_pcb *pcb, struct pbuf *waiting)
 {
@@ -65,6 +67,8 @@ static err_t echo_tcp_received(void *arg, struct tcp_pcb *pcb, struct pbuf *b, e
 
 	if (!b)
 		return echo_tcp_close(pcb, waiting);
+	if (waiting && pbuf_clen(waiting) >= WAITING_MAX)	/* bytes in a pbuf each: they come again */
+		return ERR_MEM;
 	if (waiting)
 		pbuf_cat(waiting, b);
 	echo_more(pcb, waiting ? waiting : b);

@@ -8,6 +8,9 @@
  * A pbuf whose memory is somebody else's and only lent for the call is copied, for devices may keep a packet for a while. So is one
  * in the arena, as devices name frames to the hypervisor.
  *
+ * Programs and TCP may hold received packets for long, and a packet of one byte holds a page: together they have a part of memory, and what
+ * comes beyond that is dropped, as by a wire; TCP sends it again when somebody has read.
+ *
  * TCP leaves its checksum to the device, and packets longer than the MTU, which lwIP would fragment, go to the device to be cut.
  */
 #include <abi/errno.h>
@@ -18,6 +21,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "mutex.h"
+#include "random.h"
 #include "xenstore.h"
 
 #include <lwip/dhcp.h>
@@ -30,8 +34,11 @@
 #include <lwip/tcpip.h>
 #include <netif/ethernet.h>
 
+#define PAGES_SHARE 8		/* of memory at most so small a part is packets that the stack holds */
+
 struct shown {
 	struct packet *packet;
+	u32 pages;
 	u32 live;		/* pbufs not yet freed */
 	struct shown_piece {
 		struct pbuf_custom pbuf;
@@ -48,6 +55,7 @@ struct list interfaces = LIST_INIT(interfaces);
 static struct mutex core = MUTEX_INIT(core);
 static bool started;
 static char hostname[32];
+static u32 pages_shown, pages_max;
 
 /* --- the lock --- */
 
@@ -78,14 +86,16 @@ static void free_shown(struct pbuf *pbuf)
 
 	if (__atomic_sub_fetch(&s->live, 1, __ATOMIC_ACQ_REL))
 		return;
+	__atomic_sub_fetch(&pages_shown, s->pages, __ATOMIC_RELAXED);
 	packet_put(s->packet);
 	kfree(s);
 }
 
-/* Takes the reference. NULL: no memory. */
+/* Takes the reference. NULL: no memory for more. */
 static struct pbuf *show_packet(struct packet *p)
 {
-	struct shown *s = kmalloc(sizeof(*s) + p->nr_pieces * sizeof(s->pieces[0]));
+	u32 pages = MAX(p->nr_pieces, p->length / PAGE_SIZE + 1);
+	struct shown *s = pages_shown + pages > pages_max ? NULL : kmalloc(sizeof(*s) + p->nr_pieces * sizeof(s->pieces[0]));
 	struct pbuf *chain = NULL;
 	u32 behind = 0;
 
@@ -94,6 +104,8 @@ static struct pbuf *show_packet(struct packet *p)
 		return NULL;
 	}
 	s->packet = p;
+	s->pages = pages;
+	__atomic_add_fetch(&pages_shown, pages, __ATOMIC_RELAXED);
 	for (u32 i = p->nr_pieces; i-- > 0;) {
 		struct packet_piece *piece = &p->pieces[i];
 		struct shown_piece *to = &s->pieces[i];
@@ -135,6 +147,7 @@ static void interface_receive(struct net_device *d, struct packet *p)
 		d->rx_dropped++;
 		return;
 	}
+	random_event();
 	stack_lock();
 	i->netif.chksum_flags = check;
 	if (i->netif.input(chain, &i->netif) != ERR_OK)
@@ -289,6 +302,7 @@ void stack_start(void)
 	if (!started) {
 		if (boot.native || xs_read(XS_NO_TX, "name", hostname, sizeof(hostname)) <= 0)
 			snprintf(hostname, sizeof(hostname), boot.initial_domain ? "dom0" : "pvkernel");
+		pages_max = boot.nr_pages / PAGES_SHARE;
 		net_random_init();
 		tcpip_init(NULL, NULL);
 		started = true;
@@ -374,5 +388,6 @@ static struct net_user stack_user = { .attach = interface_attach, .detach = inte
 
 void stack_init(void)
 {
+	packet_pool_limit(boot.nr_pages);
 	net_user_register(&stack_user);
 }
