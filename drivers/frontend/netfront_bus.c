@@ -14,6 +14,8 @@
 #include "netfront.h"
 
 #define QUEUES_MAX 4
+#define MTU_MIN 68
+#define MTU_MAX (PACKET_MAX - ETH_HEADER)
 
 static bool queue_ports(struct netfront *nf, struct netfront_queue *q, bool split)
 {
@@ -169,6 +171,15 @@ static bool read_mac(struct netfront *nf)
 	return !(nf->device.mac[0] & 1);
 }
 
+static void read_mtu(struct netfront *nf)
+{
+	char text[8];
+	u64 mtu;
+
+	if (front_read_own(nf->front, "mtu", text, sizeof(text)) > 0 && parse_u64(text, &mtu) && mtu >= MTU_MIN && mtu <= MTU_MAX)
+		nf->device.mtu = mtu;
+}
+
 static u32 option_queues(void)
 {
 	char text[8];
@@ -210,6 +221,7 @@ static int netfront_publish(struct frontend *f, u32 tx)
 		return -EOPNOTSUPP;
 	if (!read_mac(nf))
 		return -EINVAL;
+	read_mtu(nf);
 	if (!open_queues(nf, MIN(option_queues(), MAX(offered, 1))))
 		return -ENOMEM;
 	nf->failed = nf->stalled = false;

@@ -119,7 +119,7 @@ static u64 offered(const char *key, u64 otherwise)
 u64 front_read_u64(struct frontend *f, const char *key, u64 otherwise) { return offered(key, otherwise); }
 int front_read_own(struct frontend *f, const char *key, char *buf, size_t size)
 {
-	return snprintf(buf, size, "00:16:3e:01:02:03");
+	return strcmp(key, "mac") ? snprintf(buf, size, "%u", ETH_MTU) : snprintf(buf, size, "%.*s", 17, "00:16:3e:01:02:03");
 }
 
 int front_write(struct frontend *f, u32 tx, const char *key, const char *fmt, ...)
