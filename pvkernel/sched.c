@@ -48,10 +48,7 @@ static struct timer slice;
 
 static struct thread *current(void)
 {
-	struct thread *t;
-
-	__asm__ volatile("mov %%fs:0, %0" : "=r"(t));
-	return t;
+	return fs_first_word();
 }
 
 struct thread *thread_current(void)

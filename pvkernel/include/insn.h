@@ -22,6 +22,14 @@
 #define SAFE_BEGIN "1:\t"
 #define SAFE_END "\n\tmov $1, %[ok]\n2:\n\t" FIXUP(1b, 2b)
 
+static inline void *fs_first_word(void)
+{
+	void *p;
+
+	__asm__ volatile("mov %%fs:0, %0" : "=r"(p));
+	return p;
+}
+
 static inline u8 inb(u16 port)
 {
 	u8 v;
