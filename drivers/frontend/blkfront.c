@@ -4,7 +4,7 @@
  *
  * A device stays registered while its backend is away (restarted, or not yet come again) and takes requests all that time; they go
  * when the next backend is Connected. It ends when its node does (-ENODEV), or when the backend breaks the protocol (-EIO): then
- * nothing goes to that backend any more, and no other is accepted in its place.
+ * nothing goes to that backend any more, and no other is accepted in its place. Its partitions are xvda1, ..., and end with it.
  *
  * Options of the command line, for experiments: blk_segments (pages in one part, 256), blk_order (of the ring's pages, 2), blk_rings
  * (rings, 1: more than one is of use only with several processors), blk_persistent (0: not even if the backend wants it).
@@ -17,6 +17,8 @@
 #include "../../pvkernel/include/lib.h"
 #include "../../pvkernel/include/mm.h"
 #include "../../pvkernel/include/ops.h"
+#include "../../pvkernel/include/partition.h"
+#include "../../pvkernel/include/sched.h"
 #include "../../pvkernel/include/shell.h"
 #include "../../pvkernel/include/time.h"
 #include "blkfront.h"
@@ -319,13 +321,33 @@ static void say(const struct blkfront *b)
 	       b->discard_op ? ", discard" : "");
 }
 
+static void scan(void *device)
+{
+	partitions_scan(device);
+	block_put(device);
+}
+
+/* By a thread of its own: should the backend go while it reads, it is ours to connect to the next. */
+static void begin_scan(struct block_device *d)
+{
+	struct thread *t = thread_create("partitions", scan, block_hold(d));
+
+	if (t) {
+		thread_detach(t);
+		return;
+	}
+	printf("%s: no memory to look for partitions\n", d->name);
+	d->scanned = true;
+	block_put(d);
+}
+
 static int connected(struct frontend *f)
 {
 	struct blkfront *b = f->data;
 	int err = read_features(b);
-	bool irq;
+	bool irq, first = !b->registered;
 
-	if (!err && !b->registered)
+	if (!err && first)
 		err = block_register(&b->dev);
 	if (err)
 		return err;
@@ -336,6 +358,8 @@ static int connected(struct frontend *f)
 	blk_pump(b);
 	blk_push(b);
 	irq_restore(irq);
+	if (first)
+		begin_scan(&b->dev);
 	return 0;
 }
 
@@ -372,10 +396,14 @@ static void removed(struct frontend *f)
 	b->removed = true;
 	blk_end_all(b, -ENODEV);
 	irq_restore(irq);
-	if (b->registered)
-		block_unregister(&b->dev);
-	else
+	if (!b->registered) {
 		free_device(b);
+		return;
+	}
+	block_hold(&b->dev);
+	block_unregister(&b->dev);
+	partitions_unregister(&b->dev);
+	block_put(&b->dev);
 }
 
 static const struct frontend_driver driver = {

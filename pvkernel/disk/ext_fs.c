@@ -40,20 +40,25 @@ static struct list open_files = LIST_INIT(open_files);
 
 /* --- mounting ------------------------------------------------------------------------------------------------- */
 
-/* Disks come some time after the kernel. */
-static bool wait_for_disk(const char *name)
+static bool is_ready(const char *name, bool with_partitions)
+{
+	struct block_device *d = block_get(name);
+	bool ready = d && (d->scanned || !with_partitions);
+
+	if (d)
+		block_put(d);
+	return ready;
+}
+
+/* Disks come some time after the kernel, and partitions after their disk. */
+static bool wait_for_disk(const char *name, bool with_partitions)
 {
 	u64 end = now() + PATIENCE;
+	bool ready;
 
-	for (;;) {
-		struct block_device *d = block_get(name);
-
-		if (d)
-			block_put(d);
-		if (d || now() >= end)
-			return d;
+	while (!(ready = is_ready(name, with_partitions)) && now() < end)
 		thread_sleep(LOOK_AGAIN);
-	}
+	return ready;
 }
 
 static errcode_t open_fs(const char *name, int flags)
@@ -99,11 +104,11 @@ static int mounted(void)
 
 	if (fs)
 		return 0;
-	if (!wait_for_disk(name))
+	if (!wait_for_disk(name, false))
 		return -ENODEV;
 	err = mount_device(name);
 	snprintf(first, sizeof(first), "%s1", name);
-	if (err == EXT2_ET_BAD_MAGIC && !told && !mount_device(first)) {
+	if (err == EXT2_ET_BAD_MAGIC && !told && wait_for_disk(name, true) && !mount_device(first)) {
 		name = first;
 		err = 0;
 	}

@@ -59,6 +59,7 @@ struct block_device {
 	void *data;
 	u32 references;		/* under the block layer's lock; the registry has one */
 	bool gone;		/* unregistered: new requests end with -ENODEV */
+	bool scanned;		/* what partitions it has are registered, too */
 };
 
 int block_register(struct block_device *d);	/* -EEXIST: the name is taken */

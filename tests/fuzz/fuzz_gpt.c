@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define PVK_LIB_H			/* the host has these functions already */
-#include "../../pvkernel/control/disks/gpt.c"
+#include "../../pvkernel/gpt.c"
 
 #define CHECK(c) do { if (!(c)) __builtin_trap(); } while (0)
 #define BLOCK 512u

@@ -17,6 +17,7 @@
 #define PVK_BOOT_H
 #define PVK_MM_H
 #define PVK_OPS_H
+#define PVK_SCHED_H
 #define PVK_LIB_H
 #define PVK_TIME_H
 #define PVK_SHELL_H
@@ -102,6 +103,10 @@ static int say_line(const char *fmt, ...)
 	va_end(ap);
 	return 0;
 }
+
+struct thread;
+struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);
+void thread_detach(struct thread *t);
 
 #define printf(...) say_line(__VA_ARGS__)
 #include "../../drivers/frontend/blkfront_segs.c"
@@ -263,12 +268,42 @@ int evtchn_alloc_unbound(u16 remote, evtchn_handler_t fn, void *arg)
 int evtchn_send(u32 port) { channels[port].notified = true; return 0; }
 void evtchn_close(u32 port) { channels[port].fn = NULL; }
 static bool block_registered;
+static struct { void (*fn)(void *arg); void *arg; } scan_thread;	/* for partitions; fn NULL: none, or it has run */
+static u32 scans;
+
+
+struct thread *thread_create(const char *name, void (*fn)(void *), void *arg)
+{
+	assert_null(scan_thread.fn);
+	scan_thread.fn = fn;
+	scan_thread.arg = arg;
+	return (struct thread *)1;
+}
+
+void thread_detach(struct thread *t) { }
+void partitions_scan(struct block_device *d) { scans++; d->scanned = true; }
+void partitions_unregister(struct block_device *d) { assert_false(block_registered); }
+struct block_device *block_hold(struct block_device *d) { d->references++; return d; }
+
+void block_put(struct block_device *d)
+{
+	if (!--d->references)
+		d->ops->release(d);
+}
+
 int block_register(struct block_device *d) { block_registered = true; d->references = 1; return 0; }
 
 void block_unregister(struct block_device *d)
 {
 	block_registered = false;
-	d->ops->release(d);
+	block_put(d);
+}
+
+static void scan_thread_runs(void)
+{
+	if (scan_thread.fn)
+		scan_thread.fn(scan_thread.arg);
+	scan_thread.fn = NULL;
 }
 
 /* --- the backend --------------------------------------------------------------------------------------- */
@@ -284,6 +319,13 @@ static struct frontend front = { .path = "device/vbd/51712", .backend_id = 3 };
 static u64 last_order;			/* of requests as they come, by their first sector's tag in `order_of` */
 static u64 order_of[DISK_SECTORS];	/* when the request that begins there was submitted */
 static bool check_order;
+
+/* Perhaps before anybody has looked for partitions: the device stays until that is over. */
+static void remove_device(void)
+{
+	vbd->removed(&front);
+	scan_thread_runs();
+}
 
 static struct blkfront *dev(void) { return front.data; }
 
@@ -406,14 +448,18 @@ static void start(const char *options)
 	closed_with = 0;
 	memset(disk, 0, sizeof(disk));
 	blkfront_init();
+	scans = 0;
 	connect_backend();
 	assert_true(block_registered);
+	if (random() % 2)
+		scan_thread_runs();
 }
 
 static void stop(void)
 {
 	vbd->disconnected(&front);
-	vbd->removed(&front);
+	remove_device();
+	assert_int_equal(scans, 1);
 	assert_false(block_registered);
 	let_all_go();
 	assert_int_equal(pages_in_use, 0);
@@ -736,7 +782,7 @@ static void test_life(void **state)
 	one(&jobs[0], BLOCK_READ);
 	vbd->disconnected(&front);
 	assert_false(jobs[0].done);
-	vbd->removed(&front);
+	remove_device();
 	ended(&jobs[0], -ENODEV);
 	assert_int_equal(pages_in_use + heap_in_use + refs_in_use(), 0);
 	memset(backend_keys, 0, sizeof(backend_keys));
@@ -801,7 +847,7 @@ static void test_lies(void **state)
 		ended(&jobs[0], -EIO);
 		vbd->disconnected(&front);
 		assert_int_equal(vbd->publish(&front, 1), -EIO);
-		vbd->removed(&front);
+		remove_device();
 		assert_int_equal(pages_in_use + heap_in_use + refs_in_use(), 0);
 		memset(backend_keys, 0, sizeof(backend_keys));
 	}

@@ -19,6 +19,7 @@
 #include "../../include/lib.h"
 #include "../../include/mm.h"
 #include "../../include/ops.h"
+#include "../../include/partition.h"
 #include "../disks/disk.h"
 #include "virtio.h"
 

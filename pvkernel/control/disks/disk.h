@@ -28,8 +28,4 @@ struct block_device *disk_overlay(struct block_device *base);	/* private; holds 
 /* A RAM disk of at least its size gets this one, also while it is used. -EOPNOTSUPP: no RAM disk; -EINVAL: it would shrink; -ENOMEM. */
 int disk_grow(struct block_device *d, u64 bytes);
 
-/* Finds the partitions of a device, and registers each as NAME1, NAME2, ... (NAMEp1 after a digit). */
-void partitions_scan(struct block_device *d);
-struct block_device *partition_by_label(const char *label);	/* referenced; NULL: none, or several */
-
 #endif

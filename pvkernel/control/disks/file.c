@@ -7,6 +7,7 @@
 #include "../../include/lib.h"
 #include "../../include/mm.h"
 #include "../../include/mutex.h"
+#include "../../include/partition.h"
 #include "../ramdisk.h"
 #include "copy.h"
 #include "disk.h"

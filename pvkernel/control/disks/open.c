@@ -2,6 +2,7 @@
 /* Targets of a configuration's disks: the words are those of disk.h, tried in this order. */
 #include "../../include/cmdline.h"
 #include "../../include/lib.h"
+#include "../../include/partition.h"
 #include "../../include/shell.h"
 #include "../ramdisk.h"
 #include "disk.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pvkernel/control/disks/gpt.c: tables as they should be, and each field wrong. */
+/* pvkernel/gpt.c: tables as they should be, and each field wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #define PVK_LIB_H			/* the host has these functions already */
-#include "../../pvkernel/control/disks/gpt.c"
+#include "../../pvkernel/gpt.c"
 
 #include "gpt_maker.h"
 

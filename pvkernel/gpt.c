@@ -9,7 +9,7 @@
  *
  * A partition that is handed out lies on the disk and, in a GPT, where the header allows partitions.
  */
-#include "../../include/lib.h"
+#include "lib.h"
 #include "gpt.h"
 
 #define HEADER_SIZE 92u

@@ -2,14 +2,16 @@
 /*
  * Partitions: devices that are a range of another, which they hold. A request goes on as it is, its sector moved; what the gate
  * of the block layer checked against the partition's size is therefore within the disk's, too.
+ *
+ * Invariant: when a disk is gone, and nobody scans it any more, none of its partitions is registered.
  */
 #include <abi/errno.h>
 
-#include "../../include/lib.h"
-#include "../../include/mm.h"
-#include "../../include/ops.h"
-#include "disk.h"
 #include "gpt.h"
+#include "lib.h"
+#include "mm.h"
+#include "ops.h"
+#include "partition.h"
 
 struct partition_device {
 	struct block_device device;
@@ -50,10 +52,21 @@ static void partition_name(char *name, size_t size, const char *disk, u32 number
 	snprintf(name, size, "%s%s%u", disk, digit ? "p" : "", number);
 }
 
+/* -ENODEV: its disk is gone meanwhile, and the list of those to go with it was perhaps made already. */
+static int register_partition(struct partition_device *p)
+{
+	bool irq = irq_save();
+	int err = p->disk->gone ? -ENODEV : block_register(&p->device);
+
+	irq_restore(irq);
+	return err;
+}
+
 static void add_partition(struct block_device *disk, u32 number, const struct partition *found)
 {
 	struct partition_device *p = kmalloc(sizeof(*p));
 	u32 shift = __builtin_ctz(disk->sector_size >> SECTOR_SHIFT);
+	int err;
 
 	if (!p) {
 		printf("%s: no memory for partition %u\n", disk->name, number);
@@ -61,14 +74,16 @@ static void add_partition(struct block_device *disk, u32 number, const struct pa
 	}
 	p->device = *disk;
 	p->device.sectors = found->count << shift;
+	p->device.scanned = true;
 	p->device.ops = &partition_ops;
 	p->device.data = p;
 	p->disk = block_hold(disk);
 	p->start = found->first << shift;
 	memcpy(p->label, found->name, sizeof(p->label));
 	partition_name(p->device.name, sizeof(p->device.name), disk->name, number);
-	if (block_register(&p->device)) {
-		printf("%s: there is a device of this name already\n", p->device.name);
+	err = register_partition(p);
+	if (err) {
+		printf("%s: %s\n", p->device.name, err == -EEXIST ? "there is a device of this name already" : "its disk is gone");
 		partition_release(&p->device);
 		return;
 	}
@@ -138,20 +153,35 @@ static void scan_mbr(struct block_device *d, const u8 *mbr, u64 blocks)
 	}
 }
 
-void partitions_scan(struct block_device *d)
+static void scan(struct block_device *d, const u8 *mbr, u64 blocks)
 {
-	u64 blocks = d->sectors / (d->sector_size >> SECTOR_SHIFT);
-	u8 *mbr = blocks > 2 ? read_blocks(d, 0, d->sector_size) : NULL;
-
-	if (!mbr)
-		return;
 	if (mbr_protects_gpt(mbr)) {
 		if (!scan_gpt(d, blocks))
 			printf("%s: both partition tables are damaged\n", d->name);
 	} else if (mbr_valid(mbr)) {
 		scan_mbr(d, mbr, blocks);
 	}
+}
+
+void partitions_scan(struct block_device *d)
+{
+	u64 blocks = d->sectors / (d->sector_size >> SECTOR_SHIFT);
+	u8 *mbr = blocks > 2 ? read_blocks(d, 0, d->sector_size) : NULL;
+
+	if (mbr)
+		scan(d, mbr, blocks);
 	kfree(mbr);
+	d->scanned = true;
+}
+
+void partitions_unregister(struct block_device *d)
+{
+	for (struct block_device *p = block_next(NULL), *next; p; p = next) {
+		next = block_next(block_hold(p));
+		if (p->ops == &partition_ops && ((struct partition_device *)p->data)->disk == d)
+			block_unregister(p);
+		block_put(p);
+	}
 }
 
 struct block_device *partition_by_label(const char *label)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Partition tables, read out of bytes that anybody may have written. */
-#ifndef CTL_DISK_GPT_H
-#define CTL_DISK_GPT_H
+#ifndef PVK_GPT_H
+#define PVK_GPT_H
 
-#include "../../include/types.h"
+#include "types.h"
 
 #define GPT_MAX_ENTRIES 1024u
 #define GPT_MAX_ENTRY_SIZE 4096u
