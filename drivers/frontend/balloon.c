@@ -150,7 +150,7 @@ static void balloon_thread(void *unused)
 {
 	while (true) {
 		while (step())
-			thread_yield();
+			;
 		if (report)
 			send_report();
 		wait();
