@@ -13,6 +13,9 @@
  *   3. `port` is p != 0 if and only if domain 0's port p is bound to this pirq (evtchn.c). It is written under the event channel lock and
  *      pirq_lock, so either is enough to read it. A pirq that is unmapped while bound (LOST) is free again when its port closes.
  *
+ *   4. A source that interrupts more often than STORM_LIMIT in STORM_PERIOD is masked (`held`) until storm_over(): what comes faster than it can be
+ *      acknowledged would keep a CPU for itself. MSI without mask bits cannot be held.
+ *
  * An interrupt is acknowledged before domain 0 hears of it; a level-triggered line is masked before that.
  */
 #include <abi/physdev.h>
@@ -30,7 +33,10 @@ static struct pirq {
 	bool set_up;		/* of a line, whether mapped or not: by setup_gsi, */
 	bool level, low;	/* how it signals */
 	bool waits;		/* for eoi */
+	bool held;		/* until storm_over() */
 	u32 port;
+	u32 came;		/* interrupts since came_from, */
+	u64 came_from;		/* system time */
 	const struct cpu *cpu;	/* to which a mapped one was routed last */
 	struct message message;
 } pirqs[NR_PIRQS];
@@ -39,6 +45,16 @@ struct spinlock pirq_lock;
 static u16 by_vector[256];
 static u64 *eoi_page;
 static bool eoi_unmasks;
+
+#define STORM_PERIOD 1000000	/* ns */
+#define STORM_LIMIT 1000
+
+static void storm_over(struct timer *t);
+
+static struct {
+	struct timer timer;
+	bool expected;		/* it is set, or about to be */
+} storm = { .timer = { .fire = storm_over } };
 
 /* --- vectors -------------------------------------------------------------------------------------------------------- */
 
@@ -78,6 +94,11 @@ static void mask(const struct pirq *p, bool masked)
 		ioapic_mask(p - pirqs, masked);
 	else
 		msi_mask(&p->message, masked);
+}
+
+static void settle(const struct pirq *p)
+{
+	mask(p, !p->port || p->waits || p->held);
 }
 
 static bool is_mapped(const struct pirq *p)
@@ -232,7 +253,7 @@ static void unmap(struct pirq *p)
 	if (p->vector)
 		by_vector[p->vector] = 0;
 	p->vector = 0;
-	p->waits = false;
+	p->waits = p->held = false;
 	p->kind = p->port ? PIRQ_LOST : PIRQ_FREE;
 	show_eoi(p);
 }
@@ -265,7 +286,7 @@ void pirq_restore_function(u16 function)
 	for (struct pirq *p = pirqs; p < pirqs + NR_PIRQS; p++) {
 		if (p->kind == PIRQ_MESSAGE && p->message.function == function) {
 			route(p, p->cpu);
-			mask(p, !p->port);
+			settle(p);
 		}
 	}
 	spin_unlock(&pirq_lock);
@@ -321,7 +342,7 @@ int pirq_bind(u32 n, u32 port, const struct cpu *c)
 		pirqs[n].waits = false;
 		show_eoi(&pirqs[n]);
 		route(&pirqs[n], c);
-		mask(&pirqs[n], false);
+		settle(&pirqs[n]);
 	}
 	spin_unlock(&pirq_lock);
 	return error;
@@ -352,7 +373,7 @@ void pirq_move(u32 n, const struct cpu *c)
 		ioapic_retarget(n, target(c));
 	} else if (p->kind == PIRQ_MESSAGE) {
 		route(p, c);
-		mask(p, false);
+		settle(p);
 	}
 	spin_unlock(&pirq_lock);
 }
@@ -363,6 +384,47 @@ u32 pirq_port(u32 n)
 }
 
 /* --- interrupts ------------------------------------------------------------------------------------------------------- */
+
+/* Those that were held may signal again. An edge was lost perhaps, so domain 0 is told of one. */
+static void storm_over(struct timer *t)
+{
+	spin_lock(&pirq_lock);
+	storm.expected = false;
+	spin_unlock(&pirq_lock);
+	for (u32 n = 0; n < NR_PIRQS; n++) {
+		struct pirq *p = &pirqs[n];
+		bool tell;
+
+		spin_lock(&pirq_lock);
+		tell = p->held && !(p->kind == PIRQ_LINE && p->level);
+		if (p->held) {
+			p->held = false;
+			p->came = 0;
+			settle(p);
+		}
+		spin_unlock(&pirq_lock);
+		if (tell)
+			send_pirq(n);
+	}
+}
+
+/* One more interrupt. True: storm_over() has to be called. */
+static bool count_interrupt(struct pirq *p)
+{
+	u64 t = now_ns();
+	bool first;
+
+	if (t - p->came_from >= STORM_PERIOD) {
+		p->came_from = t;
+		p->came = 0;
+	}
+	if (++p->came <= STORM_LIMIT)
+		return false;
+	p->held = true;
+	first = !storm.expected;
+	storm.expected = true;
+	return first;
+}
 
 /* Whoever sends messages of its own making shall not fill the console: each power of two is told. */
 static void unexpected(int vector)
@@ -376,18 +438,23 @@ static void unexpected(int vector)
 
 void pirq_interrupt(int vector)
 {
+	bool storms = false;
 	struct pirq *p;
 	u32 n;
 
 	spin_lock(&pirq_lock);
 	n = by_vector[vector];
 	p = &pirqs[n];
-	if (n && p->kind == PIRQ_LINE && p->level) {
-		mask(p, true);
-		p->waits = true;
+	if (n) {
+		storms = count_interrupt(p);
+		p->waits = p->kind == PIRQ_LINE && p->level;
+		if (p->waits || p->held)
+			settle(p);
 	}
 	spin_unlock(&pirq_lock);
 	apic_acknowledge();
+	if (storms)
+		timer_set(&storm.timer, now_ns() + STORM_PERIOD);
 	if (n)
 		send_pirq(n);
 	else
@@ -404,7 +471,7 @@ int pirq_eoi(u32 n)
 	unmask = p && eoi_unmasks && p->port;
 	if (p && p->waits) {
 		p->waits = false;
-		mask(p, !p->port);
+		settle(p);
 	}
 	spin_unlock(&pirq_lock);
 	if (unmask)

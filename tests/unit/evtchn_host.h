@@ -172,6 +172,18 @@ static u32 host_gsis = HOST_GSIS;	/* what the I/O APICs together say */
 static struct cpu first_cpu;
 struct cpu *cpus[MAX_CPUS] = { &first_cpu };
 
+static u64 host_now = 1;
+static struct timer *timer_is_set;
+
+u64 now_ns(void) { return host_now; }
+
+void timer_set(struct timer *t, u64 deadline)
+{
+	assert_int_equal(locks_held, 0);
+	t->deadline = deadline;
+	timer_is_set = t;
+}
+
 u32 ioapic_gsis(void) { return host_gsis; }
 bool ioapic_has(u32 gsi) { return gsi < HOST_GSIS && gsi < host_gsis; }
 bool ioapic_in_use(u32 gsi) { return host_line[gsi].vector; }

@@ -2,7 +2,7 @@
 /*
  * Physical interrupts with the event channels that they are bound to: domain 0 maps, binds, moves, closes and unmaps at random, right and
  * wrong, while sources that are not masked interrupt. After each step the invariants of ipc/pirq.c hold, of the machine's side too: a
- * source is unmasked if and only if it is mapped, bound and not waiting for eoi, and signals to the CPU of the vCPU that its port notifies.
+ * source is unmasked if and only if it is mapped, bound, not waiting for eoi and not held for its rate, and signals to the CPU of the vCPU that its port notifies.
  */
 #include "evtchn_host.h"
 
@@ -52,7 +52,7 @@ static void check_pirq(u32 n)
 	}
 	assert_int_not_equal(p->vector, 0);
 	assert_int_equal(by_vector[p->vector], n);
-	assert_int_equal(!source(p)->masked && source(p)->vector, e && !p->waits);
+	assert_int_equal(!source(p)->masked && source(p)->vector, e && !p->waits && !p->held);
 	if (e) {
 		assert_int_equal(source(p)->vector, p->vector);
 		assert_int_equal(source(p)->apic_id, host_cpu[e->vcpu].apic_id);
@@ -110,6 +110,7 @@ static long interrupt(u32 n)
 
 	if (!is_mapped(p) || source(p)->masked)
 		return -1;
+	host_now += 10000;
 	events++;
 	pirq_interrupt(source(p)->vector);
 	assert_int_equal(acknowledged, before + 1);
@@ -310,6 +311,7 @@ static void a_line_that_is_always_raised(void **state)
 	assert_int_equal(bind(17), 0);
 	for (int i = 0; i < 1000; i++) {
 		while (!host_line[17].masked) {
+			host_now += 10000;
 			pirq_interrupt(host_line[17].vector);
 			came++;
 		}
@@ -318,6 +320,76 @@ static void a_line_that_is_always_raised(void **state)
 		if (i % 10 == 9)
 			assert_int_equal(pirq_eoi(17), 0);
 	}
+}
+
+static void fire(void)
+{
+	struct timer *t = timer_is_set;
+
+	assert_non_null(t);
+	timer_is_set = NULL;
+	host_now = t->deadline;
+	t->fire(t);
+}
+
+/* Interrupts of a source that always has another, until it is masked. */
+static u32 storm_of(u32 n)
+{
+	u32 came = 0;
+
+	while (!source(&pirqs[n])->masked) {
+		pirq_interrupt(source(&pirqs[n])->vector);
+		assert_in_range(++came, 0, 2 * STORM_LIMIT);
+	}
+	return came;
+}
+
+/* A message and a line by edges that never end leave the machine its time, whatever domain 0 does meanwhile; it hears of the last one. */
+static void a_storm_is_held(void **state)
+{
+	const u32 edge = 8, message = NR_PIRQS - 1;
+	u32 port;
+
+	assert_int_equal(pirq_map_line(edge, edge), edge);
+	assert_int_equal(pirq_map_message(1, true, 0, -1), message);
+	bind(edge);
+	bind(message);
+	timer_is_set = NULL;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(storm_of(message), STORM_LIMIT + 1);
+		assert_int_equal(storm_of(edge), STORM_LIMIT + 1);
+		port = pirq_port(edge);
+		assert_int_equal(move(port, 1), 0);
+		assert_int_equal(move(pirq_port(message), 1), 0);
+		pirq_eoi(message);
+		pirq_eoi(edge);
+		pirq_restore_function(1);
+		close_it(pirq_port(message));
+		bind(message);
+		assert_true(host_line[edge].masked && source(&pirqs[message])->masked);
+		check();
+		memset(host_shared[0].evtchn_pending, 0, sizeof(host_shared[0].evtchn_pending));
+		fire();
+		assert_true(host_shared[0].evtchn_pending[port / 64] >> port % 64 & 1);
+		assert_false(host_line[edge].masked || source(&pirqs[message])->masked);
+		check();
+	}
+	storm_of(edge);
+	assert_int_equal(pirq_unmap(edge), 0);
+	check();
+	fire();
+	check();
+}
+
+/* As many, but slower. */
+static void no_storm(void **state)
+{
+	assert_int_equal(pirq_map_message(1, true, 0, -1), NR_PIRQS - 1);
+	bind(NR_PIRQS - 1);
+	timer_is_set = NULL;
+	for (int i = 0; i < 10 * STORM_LIMIT; i++)
+		assert_int_equal(interrupt(NR_PIRQS - 1), 0);
+	assert_null(timer_is_set);
 }
 
 static void a_function_goes(void **state)
@@ -343,6 +415,7 @@ static int setup(void **state)
 		host_vcpu[0][v].cpu = &host_cpu[v];
 	}
 	messages_claimed = acknowledged = 0;
+	storm.expected = false;
 	host_gsis = HOST_GSIS;
 	running = &host_vcpu[0][0];
 	pirq_set_eoi_page(page, false);
@@ -368,6 +441,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wide_apic_ids, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_storm_of_strangers_is_told_briefly, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_line_that_is_always_raised, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_storm_is_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_storm, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_function_goes, setup, teardown),
 	};
 
