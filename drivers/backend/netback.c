@@ -19,6 +19,7 @@
 #include "../../pvkernel/include/lib.h"
 #include "../../pvkernel/include/mm.h"
 #include "../../pvkernel/include/ops.h"
+#include "../../pvkernel/include/rings.h"
 #include "netback.h"
 
 #define IDLE_EVENTS 16
@@ -27,6 +28,8 @@
 #define WATCH_TICK NSEC_PER_SEC
 #define PORT_MAX 0x1ffffu
 #define PAGES_SHARE 16			/* of domain 0's memory at most so small a part waits for guests */
+
+static struct list all = LIST_INIT(all);
 
 /* --- the thread --- */
 
@@ -146,8 +149,10 @@ static void sleep(struct vif *vif)
 	u64 when;
 	bool irq;
 
-	if (vif->idle_events > IDLE_EVENTS)
+	if (vif->idle_events > IDLE_EVENTS) {
+		vif->held_off++;
 		thread_sleep(PAUSE);
+	}
 	if (vif->watched)
 		watch(vif);
 	when = alarm(vif);
@@ -310,11 +315,13 @@ static int negotiate(struct vif *vif)
 
 static void free_queues(struct vif *vif)
 {
+	struct vif_queue *queues = vif->queue;
+
 	for (u32 i = 0; i < vif->nr_queues; i++)
-		disconnect_queue(&vif->queue[i]);
-	kfree(vif->queue);
-	vif->queue = NULL;
+		disconnect_queue(&queues[i]);
 	vif->nr_queues = 0;
+	vif->queue = NULL;
+	kfree(queues);
 }
 
 static int start(struct vif *vif)
@@ -447,6 +454,17 @@ static int publish(struct backend *b)
 	return err ? err : back_write(b, XS_NO_TX, "multi-queue-max-queues", "%u", NETBACK_QUEUES);
 }
 
+static void enlist(struct vif *vif, bool on)
+{
+	bool irq = irq_save();
+
+	if (on)
+		list_insert_before(&all, &vif->node);
+	else
+		list_remove(&vif->node);
+	irq_restore(irq);
+}
+
 static int probe(struct backend *b)
 {
 	struct vif *vif = kmalloc(sizeof(*vif));
@@ -465,11 +483,14 @@ static int probe(struct backend *b)
 		err = publish(b);
 	if (err)
 		kfree(vif);
+	else
+		enlist(vif, true);
 	return err;
 }
 
 static void remove(struct backend *b)
 {
+	enlist(b->data, false);
 	kfree(b->data);
 }
 
@@ -477,8 +498,34 @@ static const struct backend_driver driver = {
 	.type = "vif", .probe = probe, .connect = connect, .disconnect = disconnect, .remove = remove,
 };
 
+/* --- for people --- */
+
+static void view(struct ring_view *v, const struct vif *vif, const char *what, u32 queue, const struct ring_back *r)
+{
+	*v = (struct ring_view){ .entries = r->entries, .requests = r->req_cons, .responses = r->rsp_prod, .held_off = vif->held_off };
+	snprintf(v->name, sizeof(v->name), "%s %s %u", vif->device.name, what, queue);
+}
+
+static u32 view_all(struct ring_view *views, u32 max)
+{
+	u32 n = 0;
+
+	list_for_each(node, &all) {
+		const struct vif *vif = list_entry(node, struct vif, node);
+
+		for (u32 i = 0; vif->queue && i < vif->nr_queues && n + 2 <= max; i++) {
+			view(&views[n++], vif, "tx", i, &vif->queue[i].tx);
+			view(&views[n++], vif, "rx", i, &vif->queue[i].rx);
+		}
+	}
+	return n;
+}
+
+static struct ring_source rings = { .read = view_all };
+
 void netback_init(void)
 {
+	rings_add(&rings);
 	netback_pages_max = MIN(boot.nr_pages / PAGES_SHARE, 65536);
 	backend_register(&driver);
 }

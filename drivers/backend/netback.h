@@ -83,6 +83,7 @@ struct vif_rate {
 };
 
 struct vif {
+	struct list node;		/* of all, by disabled interrupts */
 	struct backend *backend;
 	struct net_device device;	/* as the switch sees it: send() is to the guest */
 	struct port_config config;
@@ -100,7 +101,7 @@ struct vif {
 	bool due, stop;
 	int broken;			/* a negative errno: the guest broke the protocol */
 	u32 idle_events;		/* that brought nothing, one after the other */
-	u64 events, tx_errors, stalls;
+	u64 events, tx_errors, stalls, held_off;
 	u32 pending_pages;		/* memory of what waits in its queues; by disabled interrupts */
 	bool watched;			/* something waits, or did a moment ago: the thread looks whether it moves */
 	u64 watch_at;

@@ -18,6 +18,7 @@
 #include "../../pvkernel/include/mm.h"
 #include "../../pvkernel/include/ops.h"
 #include "../../pvkernel/include/partition.h"
+#include "../../pvkernel/include/rings.h"
 #include "../../pvkernel/include/sched.h"
 #include "../../pvkernel/include/shell.h"
 #include "../../pvkernel/include/time.h"
@@ -182,6 +183,25 @@ static void name_device(char *name, size_t size, u32 number)
 
 /* --- xenbus' side ---------------------------------------------------------------------------------------- */
 
+static u32 view_all(struct ring_view *views, u32 max)
+{
+	u32 n = 0;
+
+	list_for_each(node, &devices) {
+		const struct blkfront *b = list_entry(node, struct blkfront, node);
+
+		for (u32 i = 0; i < b->nr_rings && n < max; i++, n++) {
+			const struct ring_front *r = &b->rings[i].ring;
+
+			views[n] = (struct ring_view){ .entries = r->entries, .requests = r->req_prod, .responses = r->rsp_cons };
+			snprintf(views[n].name, sizeof(views[n].name), "%s %u", b->dev.name, i);
+		}
+	}
+	return n;
+}
+
+static struct ring_source rings = { .read = view_all };
+
 static struct blkfront *new_device(struct frontend *f)
 {
 	struct blkfront *b = kmalloc(sizeof(*b));
@@ -207,6 +227,7 @@ static struct blkfront *new_device(struct frontend *f)
 	b->dev.max_pieces = BLK_MAX_PIECES;
 	irq = irq_save();
 	list_insert_before(&devices, &b->node);
+	rings_add(&rings);
 	irq_restore(irq);
 	return b;
 }

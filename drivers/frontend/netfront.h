@@ -55,6 +55,7 @@ struct netfront_queue {
 };
 
 struct netfront {
+	struct list node;	/* of all, by disabled interrupts */
 	struct net_device device;
 	struct frontend *front;
 	struct mutex rx_lock, tx_lock;

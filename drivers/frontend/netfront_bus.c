@@ -11,11 +11,15 @@
 #include "../../pvkernel/include/evtchn.h"
 #include "../../pvkernel/include/lib.h"
 #include "../../pvkernel/include/mm.h"
+#include "../../pvkernel/include/ops.h"
+#include "../../pvkernel/include/rings.h"
 #include "netfront.h"
 
 #define QUEUES_MAX 4
 #define MTU_MIN 68
 #define MTU_MAX (PACKET_MAX - ETH_HEADER)
+
+static struct list all = LIST_INIT(all);
 
 static bool queue_ports(struct netfront *nf, struct netfront_queue *q, bool split)
 {
@@ -80,15 +84,17 @@ static void queue_close(struct netfront_queue *q)
 
 static void close_queues(struct netfront *nf)
 {
+	struct netfront_queue *queues = nf->queues;
+
 	mutex_lock(&nf->rx_lock);
 	mutex_lock(&nf->tx_lock);
 	nf->connected = false;
 	for (u32 i = 0; i < nf->nr_queues; i++)
 		queue_close(&nf->queues[i]);
-	if (nf->queues)
-		vfree(nf->queues);
-	nf->queues = NULL;
 	nf->nr_queues = 0;
+	nf->queues = NULL;
+	if (queues)
+		vfree(queues);
 	mutex_unlock(&nf->tx_lock);
 	mutex_unlock(&nf->rx_lock);
 }
@@ -188,6 +194,45 @@ static u32 option_queues(void)
 	return cmdline_get(boot.cmdline, "net_queues", text, sizeof(text)) && parse_u64(text, &n) ? MAX(1, MIN(n, QUEUES_MAX)) : 1;
 }
 
+/* --- for people --- */
+
+static void view(struct ring_view *v, const struct netfront *nf, const char *what, u32 queue, const struct ring_front *r)
+{
+	*v = (struct ring_view){ .entries = r->entries, .requests = r->req_prod, .responses = r->rsp_cons, .held_off = nf->held_off };
+	snprintf(v->name, sizeof(v->name), "%s %s %u", nf->device.name, what, queue);
+}
+
+static u32 view_all(struct ring_view *views, u32 max)
+{
+	u32 n = 0;
+
+	list_for_each(node, &all) {
+		const struct netfront *nf = list_entry(node, struct netfront, node);
+
+		for (u32 i = 0; i < nf->nr_queues && n + 2 <= max; i++) {
+			view(&views[n++], nf, "tx", i, &nf->queues[i].tx);
+			view(&views[n++], nf, "rx", i, &nf->queues[i].rx);
+		}
+	}
+	return n;
+}
+
+static struct ring_source rings = { .read = view_all };
+
+static void enlist(struct netfront *nf, bool on)
+{
+	bool irq = irq_save();
+
+	if (on)
+		list_insert_before(&all, &nf->node);
+	else
+		list_remove(&nf->node);
+	irq_restore(irq);
+	rings_add(&rings);
+}
+
+/* --- the device --- */
+
 static struct netfront *make(struct frontend *f)
 {
 	struct netfront *nf = kmalloc(sizeof(*nf));
@@ -206,6 +251,7 @@ static struct netfront *make(struct frontend *f)
 		return NULL;
 	}
 	f->data = nf;
+	enlist(nf, true);
 	return nf;
 }
 
@@ -284,6 +330,7 @@ static void netfront_removed(struct frontend *f)
 	if (nf->registered)
 		net_device_unregister(&nf->device);
 	close_queues(nf);
+	enlist(nf, false);
 	nf->ending = true;
 	wake_up(&nf->work);
 	thread_join(nf->thread);

@@ -206,6 +206,7 @@ static char published[4096];
 static struct channel { evtchn_handler_t fn; void *arg; bool notified; } channels[64];
 static int nr_channels;
 
+void rings_add(struct ring_source *s) { }
 void frontend_register(const struct frontend_driver *d) { vbd = d; }
 void frontend_close(struct frontend *f, int err) { closed_with = err; }
 

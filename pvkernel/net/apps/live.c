@@ -9,11 +9,14 @@
 #include "lib.h"
 #include "mm.h"
 #include "mutex.h"
+#include "rings.h"
 #include "text.h"
 #include "time.h"
 #include "xenstore.h"
 
 #include <lwip/stats.h>
+
+#define RINGS_SHOWN 64
 
 static void head(struct text *t, const char *title)
 {
@@ -102,6 +105,22 @@ static void disks_table(struct text *t)
 	text_add(t, "</table>\n");
 }
 
+static void rings_table(struct text *t)
+{
+	struct ring_view *views = kmalloc(RINGS_SHOWN * sizeof(*views));
+	u32 n = views ? rings_read(views, RINGS_SHOWN) : 0;
+
+	text_add(t, "<h2>Rings</h2><table><tr><th></th><th>entries</th><th>requests</th><th>responses</th><th>waiting</th><th>held off</th></tr>\n");
+	for (u32 i = 0; i < n; i++) {
+		const struct ring_view *v = &views[i];
+
+		text_add(t, "<tr><td>%s</td><td>%u</td><td>%u</td><td>%u</td><td>%u</td><td>%lu</td></tr>\n", v->name, v->entries, v->requests,
+			 v->responses, v->requests - v->responses, v->held_off);
+	}
+	text_add(t, "</table>\n");
+	kfree(views);
+}
+
 void live_page(struct text *t)
 {
 	head(t, "state");
@@ -109,6 +128,7 @@ void live_page(struct text *t)
 	memory_table(t);
 	network_tables(t);
 	disks_table(t);
+	rings_table(t);
 	tail(t);
 }
 
