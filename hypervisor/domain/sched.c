@@ -145,11 +145,20 @@ static void one_less(struct domain *d, u64 now)
 
 /* --- telling CPUs --------------------------------------------------------------------------------------------- */
 
+/* One that was asked before and has not chosen yet has been kicked, or will be by who asked. */
 void sched_request(struct cpu *c)
 {
-	__atomic_or_fetch(&c->running->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
-	if (c != current->cpu)
-		send_kick(c);
+	if (!(__atomic_fetch_or(&c->running->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL) & WORK_SCHEDULE) && c != current->cpu)
+		current->cpu->to_kick |= 1u << c->id;
+}
+
+void sched_send_kicks(struct cpu *c)
+{
+	u32 rest = c->to_kick;
+
+	c->to_kick = 0;
+	for (; rest; rest &= rest - 1)
+		send_kick(cpus[__builtin_ctz(rest)]);
 }
 
 static bool is_idle(const struct cpu *c)
@@ -347,7 +356,7 @@ static void switched(void)
 	u64 end = c->slice_end;
 
 	c->refill = NULL;
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	if (unlikely(refill))
 		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
 	if (unlikely(end))
@@ -506,7 +515,7 @@ void vcpu_wake(struct vcpu *v)
 	spin_lock(&sched_lock);
 	v->blocked = false;
 	sched_join(v);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 }
 
 /*
@@ -532,7 +541,7 @@ void vcpu_online(struct vcpu *v)
 	v->online = true;
 	v->blocked = false;
 	sched_join(v);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 }
 
 /* Goes down on its way back to the guest, or now if it waits there. */
@@ -541,5 +550,5 @@ void vcpu_offline(struct vcpu *v)
 	spin_lock(&sched_lock);
 	v->online = false;
 	sched_stop(v);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 }

@@ -5,7 +5,7 @@
 #include "sched_queue.h"
 
 void sched_freeze(void) { spin_lock(&sched_lock); }
-void sched_thaw(void) { spin_unlock(&sched_lock); }
+void sched_thaw(void) { sched_unlock(); }
 
 /* --- waiting until a vCPU is gone --------------------------------------------------------------------------------- */
 
@@ -17,7 +17,7 @@ static bool has_left(const struct vcpu *v)
 
 	spin_lock(&sched_lock);
 	out = is_out(v);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return out;
 }
 
@@ -61,7 +61,7 @@ void domain_pause(struct domain *d)
 	spin_lock(&sched_lock);
 	d->pause_count++;
 	stop_each(d);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	wait_until_all_out(d);
 }
 
@@ -70,7 +70,7 @@ void domain_stop_vcpus(struct domain *d)
 	spin_lock(&sched_lock);
 	stop_each(d);
 	join_each(d);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 }
 
 void domain_unpause(struct domain *d)
@@ -78,7 +78,7 @@ void domain_unpause(struct domain *d)
 	spin_lock(&sched_lock);
 	d->pause_count--;
 	join_each(d);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 }
 
 void vcpu_pause(struct vcpu *v)
@@ -86,7 +86,7 @@ void vcpu_pause(struct vcpu *v)
 	spin_lock(&sched_lock);
 	v->pause_count++;
 	sched_stop(v);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	wait_until_out(v);
 }
 
@@ -95,7 +95,7 @@ void vcpu_unpause(struct vcpu *v)
 	spin_lock(&sched_lock);
 	v->pause_count--;
 	sched_join(v);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 }
 
 bool vcpu_offline_unless_last(struct vcpu *v)
@@ -110,7 +110,7 @@ bool vcpu_offline_unless_last(struct vcpu *v)
 		v->online = false;
 		sched_stop(v);
 	}
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return others || !v->online;
 }
 
@@ -140,7 +140,7 @@ void vcpus_retire(struct domain *d)
 	d->cap = 0;
 	stop_each(d);
 	join_each(d);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	wait_until_all_out(d);
 	kill_timers(d);
 }
@@ -185,7 +185,7 @@ int vcpu_set_affinity(struct vcpu *v, u64 mask)
 		v->affinity = mask;
 		confine(v, mask);
 	}
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return rc;
 }
 
@@ -207,7 +207,7 @@ int vcpu_pin_override(struct vcpu *v, int cpu)
 		v->pin_override = cpu >= 0;
 		confine(v, cpu >= 0 ? 1ull << cpu : v->affinity);
 	}
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return rc;
 }
 
@@ -221,7 +221,7 @@ u64 vcpu_run_ns(struct vcpu *v)
 	ns = v->runstate_time[RUN_RUNNING];
 	if (v->runstate == RUN_RUNNING)
 		ns += now_ns() - v->runstate_entry;
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return ns;
 }
 
@@ -233,6 +233,6 @@ u64 cpu_idle_ns(struct cpu *c)
 	ns = c->idle_ns;
 	if (c->running == c->idle)
 		ns += now_ns() - c->since;
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return ns;
 }

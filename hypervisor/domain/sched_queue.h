@@ -53,6 +53,18 @@ void sched_notify(struct vcpu *v);
 void sched_replace(struct vcpu *v);	/* v, which is in the queue, may run elsewhere than before */
 void sched_request(struct cpu *c);	/* c chooses anew, soon */
 
+void sched_send_kicks(struct cpu *c);
+
+/* Those whom sched_request() asked are told only now: they would begin with waiting for the lock. */
+static inline void sched_unlock(void)
+{
+	struct cpu *c = current->cpu;
+
+	spin_unlock(&sched_lock);
+	if (unlikely(c->to_kick))
+		sched_send_kicks(c);
+}
+
 /* --- sched_share.c ---------------------------------------------------------------------------------------------------- */
 
 /* The virtual time of so much running, for one of the domain's active vCPUs. */

@@ -79,7 +79,7 @@ static void refill(struct timer *t)
 	d->budget = min(d->budget + full, full);
 	if (d->throttled && d->budget > 0)
 		unthrottle(d);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	if (again)
 		timer_set(t, now_ns() + CAP_PERIOD_NS);
 }
@@ -105,7 +105,7 @@ int sched_set(struct domain *d, u32 weight, u32 cap)
 	for (int i = 0; i < d->vcpu_count; i++)	/* a cap's end of turn is set when the turn begins */
 		if (d->vcpu[i] && is_running(d->vcpu[i]))
 			sched_request(d->vcpu[i]->cpu);
-	spin_unlock(&sched_lock);
+	sched_unlock();
 	return 0;
 }
 
