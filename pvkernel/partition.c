@@ -15,7 +15,6 @@
 
 struct partition_device {
 	struct block_device device;
-	struct block_device *disk;
 	u64 start;		/* sectors of 512 */
 	char label[GPT_NAME];
 };
@@ -25,19 +24,19 @@ static void partition_submit(struct block_device *d, struct block_request *r)
 	struct partition_device *p = d->data;
 
 	r->sector += p->start;
-	block_submit(p->disk, r);
+	block_submit(d->below, r);
 }
 
 static void partition_kick(struct block_device *d)
 {
-	block_kick(((struct partition_device *)d->data)->disk);
+	block_kick(d->below);
 }
 
 static void partition_release(struct block_device *d)
 {
 	struct partition_device *p = d->data;
 
-	block_put(p->disk);
+	block_put(d->below);
 	kfree(p);
 }
 
@@ -56,7 +55,7 @@ static void partition_name(char *name, size_t size, const char *disk, u32 number
 static int register_partition(struct partition_device *p)
 {
 	bool irq = irq_save();
-	int err = p->disk->gone ? -ENODEV : block_register(&p->device);
+	int err = p->device.below->gone ? -ENODEV : block_register(&p->device);
 
 	irq_restore(irq);
 	return err;
@@ -77,7 +76,8 @@ static void add_partition(struct block_device *disk, u32 number, const struct pa
 	p->device.scanned = true;
 	p->device.ops = &partition_ops;
 	p->device.data = p;
-	p->disk = block_hold(disk);
+	p->device.below = block_hold(disk);
+	p->device.busy = 0;
 	p->start = found->first << shift;
 	memcpy(p->label, found->name, sizeof(p->label));
 	partition_name(p->device.name, sizeof(p->device.name), disk->name, number);
@@ -178,7 +178,7 @@ void partitions_unregister(struct block_device *d)
 {
 	for (struct block_device *p = block_next(NULL), *next; p; p = next) {
 		next = block_next(block_hold(p));
-		if (p->ops == &partition_ops && ((struct partition_device *)p->data)->disk == d)
+		if (p->ops == &partition_ops && p->below == d)
 			block_unregister(p);
 		block_put(p);
 	}

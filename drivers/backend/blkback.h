@@ -122,6 +122,7 @@ struct vbd {
 	struct wait_queue wake;
 	bool poked;			/* something has happened since the last round began */
 	bool stopping, broken;
+	bool told_failure;		/* a person knows that the disk fails */
 	struct list unused;		/* slots */
 	u32 nr_slots, in_flight;
 	u64 bytes_in_flight;

@@ -15,7 +15,7 @@
  *
  * Fair shares. The disk's threads take turns (the scheduler is round robin), and a turn ends after TURN bytes: that is the share
  * of each in a disk that finishes at once. In one that works on its own, whose queue is served in order, shares are as the bytes
- * that each has in it: WINDOW divided by the devices that have any. Rates come on top of that.
+ * that each has in it: WINDOW divided by the devices that have any, of those that the same disk is below. Rates come on top of that.
  */
 #include <abi/errno.h>
 #include <abi/xen.h>
@@ -31,8 +31,6 @@
 #define WINDOW (8 * 1024 * 1024ul)
 #define FLOOD 64u			/* events without a request, after which a port is deaf */
 #define DEAF_NS (2 * NSEC_PER_MSEC)	/* for so long */
-
-static u32 busy_devices;		/* that have something in flight */
 
 /* Interrupts are disabled. */
 static void wake(struct vbd *v)
@@ -91,14 +89,14 @@ static u64 bytes_of(const struct blkback_slot *s)
 static void count_in(struct vbd *v, const struct blkback_slot *s)
 {
 	if (!v->in_flight++)
-		__atomic_add_fetch(&busy_devices, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&block_bottom(v->disk)->busy, 1, __ATOMIC_RELAXED);
 	v->bytes_in_flight += bytes_of(s);
 }
 
 static void count_out(struct vbd *v, const struct blkback_slot *s)
 {
 	if (!--v->in_flight)
-		__atomic_sub_fetch(&busy_devices, 1, __ATOMIC_RELAXED);
+		__atomic_sub_fetch(&block_bottom(v->disk)->busy, 1, __ATOMIC_RELAXED);
 	v->bytes_in_flight -= bytes_of(s);
 }
 
@@ -216,7 +214,7 @@ static void begin(struct vbd *v, struct blkback_slot *s)
 
 static bool within_window(const struct vbd *v)
 {
-	return v->bytes_in_flight < TURN || v->bytes_in_flight < WINDOW / busy_devices;
+	return v->bytes_in_flight < TURN || v->bytes_in_flight < WINDOW / block_bottom(v->disk)->busy;
 }
 
 static bool may_take(struct vbd *v)
@@ -321,8 +319,18 @@ static struct blkback_slot *take_finished(struct vbd *v)
 	return s;
 }
 
+/* One line for each connection: a disk that fails does so again and again, and `errors` counts. */
+static void tell_failure(struct vbd *v, int err)
+{
+	if (v->told_failure || err != -EIO)
+		return;
+	v->told_failure = true;
+	back_error(v->back, err, "the disk failed a request of the guest");
+}
+
 static void complete(struct vbd *v, struct blkback_slot *s)
 {
+	tell_failure(v, s->err);
 	respond(v, s->queue, &s->job, status_of(s->err));
 	if (!s->err && (s->job.op == BLOCK_READ || s->job.op == BLOCK_WRITE))
 		v->counts.sectors[s->job.op] += s->job.sectors;
@@ -464,7 +472,7 @@ int blkback_start(struct vbd *v)
 	u64 pfn = page_alloc();
 
 	v->scratch = pfn == NO_PAGE ? NULL : pfn_to_virt(pfn);
-	v->stopping = v->broken = v->alone = false;
+	v->stopping = v->broken = v->alone = v->told_failure = false;
 	if (v->scratch && new_slot(v))
 		v->thread = thread_create("blkback", blkback_thread, v);
 	if (v->thread)

@@ -58,6 +58,8 @@ struct block_device {
 	const struct block_ops *ops;
 	void *data;
 	u32 references;		/* under the block layer's lock; the registry has one */
+	struct block_device *below;	/* of a partition or an overlay: the one that it is a part or a view of, which it holds; else NULL */
+	u32 busy;		/* users that have requests under way, as these count them: who shares the device's queue */
 	bool gone;		/* unregistered: new requests end with -ENODEV */
 	bool scanned;		/* what partitions it has are registered, too */
 };
@@ -67,6 +69,7 @@ void block_unregister(struct block_device *d);	/* no more found by name; request
 struct block_device *block_get(const char *name);	/* NULL: none */
 struct block_device *block_hold(struct block_device *d);
 void block_put(struct block_device *d);
+struct block_device *block_bottom(struct block_device *d);	/* the last one below it, perhaps itself; no reference */
 struct block_device *block_next(struct block_device *d);	/* the one behind d, whose reference it takes; NULL: the first; for lists */
 
 /* Submits; a request that is wrong is done at once. Then block_kick(), once for as many as were submitted. For threads. */

@@ -145,6 +145,8 @@ static bool disk_finish(void)
 	return true;
 }
 
+struct block_device *block_bottom(struct block_device *d) { return d; }
+
 void block_submit(struct block_device *d, struct block_request *r)
 {
 	judge(r);
@@ -214,5 +216,5 @@ static void host_end(void)
 		blkback_round(&vbd);
 	}
 	blkback_stop(&vbd);
-	assert(!busy_devices && !vbd.bytes_in_flight && !vbd.held);
+	assert(!vbd.disk->busy && !vbd.bytes_in_flight && !vbd.held);
 }

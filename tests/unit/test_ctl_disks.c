@@ -94,9 +94,19 @@ static long HYPERVISOR_grant_table_op(u64 cmd, struct gnttab_copy *ops, u64 coun
 	return 0;
 }
 
+static u32 lines;		/* for a person */
+
+static int to_person(const char *format, ...)
+{
+	lines++;
+	return 0;
+}
+
+#define printf to_person
 #include "../../pvkernel/block.c"
 #include "../../pvkernel/control/disks/copy.c"
 #include "../../pvkernel/control/disks/memory.c"
+#undef printf
 
 #define SECTORS 300u
 
@@ -119,7 +129,7 @@ static int start(void **state)
 	free_pages = 500;
 	memset(ram_model, 0, sizeof(ram_model));
 	ram = disk_ram("r", SECTORS * 512);
-	over = disk_overlay(ram);
+	over = disk_overlay(ram, ~0ul);
 	memset(over_model, 0, sizeof(over_model));
 	assert_true(ram && over);
 	return 0;
@@ -248,6 +258,23 @@ static void test_no_memory(void **state)
 	assert_int_equal(submit(ram, BLOCK_READ, 8, 1, &p, 1), 0);
 }
 
+/* An overlay has no more pages of its own than it may; what it has can be written still, a person hears of it once. */
+static void test_limit(void **state)
+{
+	struct block_piece p = { .page = own[0], .length = 512 };
+	struct block_device *small = disk_overlay(ram, 2 * PAGE_SIZE);
+
+	lines = 0;
+	assert_int_equal(submit(small, BLOCK_WRITE, 0, 1, &p, 1), 0);
+	assert_int_equal(submit(small, BLOCK_WRITE, 17, 1, &p, 1), 0);
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(submit(small, BLOCK_WRITE, 8, 1, &p, 1), -EIO);
+	assert_int_equal(lines, 1);
+	assert_int_equal(submit(small, BLOCK_WRITE, 7, 1, &p, 1), 0);
+	assert_int_equal(submit(small, BLOCK_READ, 8, 1, &p, 1), 0);
+	block_put(small);
+}
+
 static void test_batches(void **state)
 {
 	struct block_piece p[100];
@@ -264,7 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ram, start, stop), cmocka_unit_test_setup_teardown(test_overlay, start, stop),
 		cmocka_unit_test_setup_teardown(test_bad_grant, start, stop), cmocka_unit_test_setup_teardown(test_no_memory, start, stop),
-		cmocka_unit_test_setup_teardown(test_batches, start, stop),
+		cmocka_unit_test_setup_teardown(test_limit, start, stop), cmocka_unit_test_setup_teardown(test_batches, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

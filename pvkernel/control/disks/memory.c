@@ -8,6 +8,8 @@
  *
  * Data go straight between these pages and the request's pieces. A sector of an overlay is in `pages` or in the base, and the base
  * never changes below it; so reads of the base that are under way do not wait for writes here.
+ *
+ * A write that needs a page more than the disk's limit, or than domain 0 can spare, ends with -EIO; a person hears of the first.
  */
 #include <abi/errno.h>
 
@@ -28,6 +30,8 @@ struct memory_disk {
 	u64 nr_pages;
 	void **pages;
 	u8 *written;
+	u64 used, limit;		/* pages that there are, and may be */
+	bool told;			/* that there was no page for a write */
 	struct block_device *base;	/* NULL: a RAM disk */
 	bool base_submitted;		/* needs a kick */
 	struct copy_batch batch;
@@ -53,13 +57,28 @@ static bool memory_left(void)
 	return pages_free() > boot.nr_pages / RESERVE_PART;
 }
 
+static void tell_full(struct memory_disk *m)
+{
+	if (m->told)
+		return;
+	m->told = true;
+	printf("disk %s: no page is left for a write after %lu KiB: %s; such writes fail\n", m->device.name, m->used * (PAGE_SIZE / 1024),
+	       m->used < m->limit ? "domain 0 has no more" : "that is its limit");
+}
+
 /* The page of sector s, made if there is none; NULL: no memory. */
 static char *page_to_write(struct memory_disk *m, u64 s)
 {
 	void **page = &m->pages[s / PAGE_SECTORS];
 
-	if (!*page && memory_left())
+	if (*page)
+		return *page;
+	if (m->used < m->limit && memory_left())
 		*page = kmalloc(PAGE_SIZE);
+	if (*page)
+		m->used++;
+	else
+		tell_full(m);
 	return *page;
 }
 
@@ -150,6 +169,7 @@ static void discard(struct memory_disk *m, u64 sector, u64 sectors)
 		if (*page && n == PAGE_SECTORS) {
 			kfree(*page);
 			*page = NULL;
+			m->used--;
 		} else if (*page) {
 			memset(*page + (s % PAGE_SECTORS << SECTOR_SHIFT), 0, n << SECTOR_SHIFT);
 		}
@@ -233,6 +253,7 @@ static struct memory_disk *memory_disk_new(u64 sectors)
 		return NULL;
 	list_init(&m->lock.waiters.waiters);
 	m->nr_pages = (sectors + PAGE_SECTORS - 1) / PAGE_SECTORS;
+	m->limit = ~0ul;
 	m->pages = vzalloc(m->nr_pages * sizeof(*m->pages));
 	m->device = (struct block_device){ .sectors = sectors, .sector_size = SECTOR_SIZE, .physical_size = PAGE_SIZE, .can_flush = true,
 					   .max_pieces = MAX_PIECES, .ops = &memory_ops, .data = m };
@@ -273,16 +294,17 @@ struct block_device *disk_ram(const char *name, u64 bytes)
 	return private_disk(m, m->pages);
 }
 
-struct block_device *disk_overlay(struct block_device *base)
+struct block_device *disk_overlay(struct block_device *base, u64 limit)
 {
 	struct memory_disk *m = memory_disk_new(base->sectors);
 
 	if (!m)
 		return NULL;
-	m->base = block_hold(base);
+	m->base = m->device.below = block_hold(base);
+	m->limit = limit / PAGE_SIZE;
 	m->written = vzalloc(m->nr_pages);
 	m->device.sector_size = base->sector_size;
-	snprintf(m->device.name, sizeof(m->device.name), "overlay");
+	snprintf(m->device.name, sizeof(m->device.name), "overlay of %.20s", base->name);
 	return private_disk(m, m->pages && m->written);
 }
 

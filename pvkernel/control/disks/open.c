@@ -76,13 +76,27 @@ static struct block_device *open_ram(const char *what, char *error, size_t size)
 	return colon ? open_named_ram(what, colon - what, bytes, error, size) : open_private_ram(bytes, error, size);
 }
 
+/* SIZE: before a target; what is none is the target's own beginning. */
+static u64 take_limit(const char **target)
+{
+	const char *colon = strchr(*target, ':');
+	char text[24];
+	u64 limit;
+
+	if (!colon || snprintf(text, sizeof(text), "%.*s", (int)(colon - *target), *target) >= (int)sizeof(text) || !parse_size(text, &limit))
+		return ~0ul;
+	*target = colon + 1;
+	return limit;
+}
+
 static struct block_device *open_overlay(const char *target, char *error, size_t size)
 {
+	u64 limit = take_limit(&target);
 	struct block_device *base = disk_open(target, true, error, size), *d;
 
 	if (!base)
 		return NULL;
-	d = disk_overlay(base);
+	d = disk_overlay(base, limit);
 	block_put(base);
 	if (!d)
 		snprintf(error, size, "no memory for an overlay of %s", target);
