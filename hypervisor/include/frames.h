@@ -100,7 +100,7 @@ enum {
 	ALLOC_IN_EXCHANGE = 1 << 1,	/* maximum or not: the caller gives as many back */
 };
 mfn_t alloc_domain_frames(struct domain *d, int order, int bits, unsigned how);
-/* The domain gives a frame up; it is freed when the last reference goes. False: not its, or given up before. */
+/* The domain gives a frame up; it is freed when the last reference goes. Doing that again changes nothing. False: not its. */
 bool release_domain_frame(struct domain *d, mfn_t mfn);
 
 /* A page of the hypervisor's that a domain may map (shared_info, grant frames): owner d, not on its list, counted apart. */

@@ -372,7 +372,7 @@ bool release_domain_frame(struct domain *d, mfn_t mfn)
 	if (flags & FRAME_ALLOCATED)
 		put_frame(mfn);
 	put_frame(mfn);
-	return flags & FRAME_ALLOCATED;
+	return !(flags & FRAME_SHARED);
 }
 
 /* --- frames that change their owner ------------------------------------------------------------------------ */
