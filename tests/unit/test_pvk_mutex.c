@@ -23,7 +23,14 @@
 #include "pvk_threads.h"
 
 static void wait_on(struct wait_queue *q) { pthread_cond_wait(&woken, &big_lock); }
-static void wake_up(struct wait_queue *q) { pthread_cond_broadcast(&woken); }
+
+static void wake_up(struct wait_queue *q)
+{
+	bool irq = irq_save();
+
+	pthread_cond_broadcast(&woken);
+	irq_restore(irq);
+}
 
 #include "../../pvkernel/mutex.c"
 
@@ -61,9 +68,32 @@ static void test_in_turn(void **state)
 	assert_int_equal(owners_at_once, 0);
 }
 
+/* Whoever finds it free passes by the others' lock. */
+static void *at_any_time(void *counter)
+{
+	for (int i = 0; i < 20 * ROUNDS; i++) {
+		mutex_lock(&m);
+		++*(unsigned int *)counter;
+		mutex_unlock(&m);
+	}
+	return NULL;
+}
+
+static void test_nobody_is_forgotten(void **state)
+{
+	pthread_t thread[THREADS];
+	unsigned int counter = 0;
+
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, at_any_time, &counter), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(counter, THREADS * 20 * ROUNDS);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_in_turn) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_in_turn), cmocka_unit_test(test_nobody_is_forgotten) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
