@@ -379,20 +379,6 @@ static void disconnect(struct backend *b)
 
 /* --- what the toolstack says --- */
 
-static bool parse_mac(const char *text, u8 *mac)
-{
-	for (u32 i = 0; i < 6; i++) {
-		char hex[5] = { '0', 'x', text[0], text[0] ? text[1] : 0 };
-		u64 value;
-
-		if (!hex[3] || !parse_u64(hex, &value) || text[2] != (i < 5 ? ':' : '\0'))
-			return false;
-		mac[i] = value;
-		text += 3;
-	}
-	return !(mac[0] & 1);
-}
-
 /* "bytes,microseconds". */
 static bool parse_rate(char *text, struct vif_rate *rate)
 {
@@ -416,7 +402,7 @@ static int read_config(struct vif *vif)
 	struct port_config *c = &vif->config;
 	char text[64];
 
-	if (back_read(b, "mac", text, sizeof(text)) < 0 || !parse_mac(text, vif->device.mac)) {
+	if (back_read(b, "mac", text, sizeof(text)) < 0 || !net_parse_mac(text, vif->device.mac)) {
 		back_error(b, -EINVAL, "no mac that an interface can have");
 		return -EINVAL;
 	}

@@ -159,22 +159,11 @@ static int write_features(struct netfront *nf, u32 tx, bool many)
 	return err;
 }
 
-/* Six bytes as hexadecimal digits with colons between; not a group's address. */
 static bool read_mac(struct netfront *nf)
 {
 	char text[24];
 
-	if (front_read_own(nf->front, "mac", text, sizeof(text)) != 17)
-		return false;
-	for (u32 i = 0; i < 6; i++) {
-		char digits[5] = { '0', 'x', text[3 * i], text[3 * i + 1] };
-		u64 byte;
-
-		if (!parse_u64(digits, &byte) || (i < 5 && text[3 * i + 2] != ':'))
-			return false;
-		nf->device.mac[i] = byte;
-	}
-	return !(nf->device.mac[0] & 1);
+	return front_read_own(nf->front, "mac", text, sizeof(text)) > 0 && net_parse_mac(text, nf->device.mac);
 }
 
 static void read_mtu(struct netfront *nf)

@@ -139,6 +139,7 @@ struct net_user {
 	void (*detach)(struct net_device *d);
 };
 
+bool net_parse_mac(const char *text, u8 mac[6]);	/* six bytes in hexadecimal, colons between; false: not so, or a group's */
 void net_device_register(struct net_device *d);
 void net_device_unregister(struct net_device *d);
 void net_user_register(struct net_user *u);

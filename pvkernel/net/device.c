@@ -62,6 +62,23 @@ struct net_device *net_device_find(const char *name)
 	return found;
 }
 
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+bool net_parse_mac(const char *text, u8 mac[6])
+{
+	for (u32 i = 0; i < 6; i++, text += 3) {
+		int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
+
+		if (low < 0 || text[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		mac[i] = high << 4 | low;
+	}
+	return !(mac[0] & 1);
+}
+
 /* --- sending in the form that a device takes --- */
 
 static void send_whole(struct net_device *d, struct packet *p)

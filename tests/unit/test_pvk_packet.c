@@ -290,12 +290,41 @@ static void test_too_long_for_a_device(void **state)
 	assert_int_equal(d.tx_dropped, 1);
 	assert_int_equal(sent, 0);
 	assert_int_equal(pages_out, 0);
+	for (u32 whole = 0; whole < 2; whole++) {	/* nor what it, or somebody behind it, would cut into longer ones */
+		d.can_csum = d.can_gso4 = whole;
+		for (u32 size = 1459; size < 1463; size++) {
+			struct packet *p = make_packet(false, IPPROTO_TCP, 14000, 0);
+
+			p->csum_blank = true;
+			p->gso_type = XEN_NETIF_GSO_TYPE_TCPV4;
+			p->gso_size = size;
+			assert_true(packet_check_offload(p));
+			sent = 0;
+			net_send(&d, p);
+			assert_int_equal(sent, size > 1460 ? 0 : whole ? 1 : 10);
+		}
+	}
+	assert_int_equal(d.tx_dropped, 5);
+	assert_int_equal(pages_out, 0);
+}
+
+static void test_mac(void **state)
+{
+	static const char *const bad[] = { "", "00", "00:16:3e:00:00", "00:16:3e:00:00:", "00:16:3e:00:00:0", "00:16:3e:00:00:001", "00:16:3e:00:00:0g",
+					   "01:16:3e:00:00:01", "00-16-3e-00-00-01", "00:16:3e:00:00:01:", " 0:16:3e:00:00:01" };
+	u8 mac[6];
+
+	for (u32 i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(net_parse_mac(bad[i], mac));
+	assert_true(net_parse_mac("02:1F:3e:aa:09:f0", mac));
+	assert_memory_equal(mac, "\x02\x1f\x3e\xaa\x09\xf0", 6);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_checksum),
+		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_checksum_carries),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_too_long),

@@ -34,6 +34,7 @@
 #include <lwip/tcpip.h>
 #include <netif/ethernet.h>
 
+#define HEADERS_MAX (ETH_HEADER + 60 + 60)
 #define PAGES_SHARE 8		/* of memory at most so small a part is packets that the stack holds */
 
 struct shown {
@@ -135,15 +136,34 @@ static u16_t checks(const struct packet *p)
 	return p->csum_valid || p->csum_blank ? CHECKS_AT_REST & ~NETIF_CHECKSUM_CHECK_UDP : CHECKS_AT_REST | NETIF_CHECKSUM_CHECK_TCP;
 }
 
+/* lwIP wants headers in one pbuf. Those of a packet with a blank checksum are, since it has been checked. Takes the reference; NULL: no memory. */
+static struct packet *with_headers(struct packet *p)
+{
+	struct packet *copy;
+
+	if (p->nr_pieces == 1 || p->csum_blank || p->pieces[0].length >= HEADERS_MAX)
+		return p;
+	copy = packet_copy(p);
+	packet_put(p);
+	return copy;
+}
+
+static bool has_length(const struct packet *p)
+{
+	return p->length >= ETH_HEADER && p->length <= PACKET_MAX;
+}
+
 static void interface_receive(struct net_device *d, struct packet *p)
 {
 	struct interface *i = d->user;
 	u16_t check = checks(p);
-	struct pbuf *chain;
+	struct pbuf *chain = NULL;
 
-	if (p->length < ETH_HEADER || p->length > PACKET_MAX || !(chain = show_packet(p))) {
-		if (p->length < ETH_HEADER || p->length > PACKET_MAX)
-			packet_put(p);
+	if (!has_length(p))
+		packet_put(p);
+	else if ((p = with_headers(p)))
+		chain = show_packet(p);
+	if (!chain) {
 		d->rx_dropped++;
 		return;
 	}
