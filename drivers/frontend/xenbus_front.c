@@ -20,6 +20,9 @@
  * `online` 0 is a toolstack that takes the device away: we stay Closed. Only we write our
  * state, but for a toolstack that makes the device anew: if it says Initialising and we did not write that, we begin anew.
  *
+ * A device connects BURST times at once, then once a second, and not while backends keep more than a KEPT_PART of our memory from
+ * connections before: so one that comes and goes and lets nothing go takes neither our time nor our memory.
+ *
  * Invariant: publish() and disconnected() take turns; connected() is between them. Nothing is locked: but for the marks, which
  * are set with interrupts disabled, all is the thread's.
  */
@@ -30,6 +33,7 @@
 #include "../../pvkernel/include/mm.h"
 #include "../../pvkernel/include/ops.h"
 #include "../../pvkernel/include/sched.h"
+#include "../../pvkernel/include/time.h"
 #include "xenbus_front.h"
 
 #define DRIVERS 8
@@ -38,6 +42,9 @@
 #define KEYS 4096
 #define PUBLISHING 0xffffffffu		/* the tx of publish(): keys are collected */
 #define TRIES 100
+#define BURST 8				/* connections at once */
+#define PAUSE NSEC_PER_SEC		/* then one in each */
+#define KEPT_PART 16
 
 static const struct frontend_driver *drivers[DRIVERS];
 static u32 nr_drivers;
@@ -194,7 +201,7 @@ static void publish(struct frontend *f)
 
 	f->keys = kmalloc(KEYS);
 	f->keys_used = 0;
-	err = f->keys ? f->driver->publish(f, PUBLISHING) : -ENOMEM;
+	err = gnttab_deferred() > pages_total() / KEPT_PART ? -EBUSY : f->keys ? f->driver->publish(f, PUBLISHING) : -ENOMEM;
 	if (!err) {
 		f->published = true;
 		err = write_collected(f);
@@ -243,13 +250,35 @@ static u32 written_state(struct frontend *f)
 	return front_read_own(f, "state", text, sizeof(text)) == 1 && text[0] >= '0' && text[0] <= '8' ? text[0] - '0' : XenbusStateUnknown;
 }
 
+static void begin_later(void *arg)
+{
+	struct frontend *f = arg;
+
+	mark(&f->dirty);
+}
+
+/* A backend that comes again and again does so at our pace. False: later. */
+static bool take_token(struct frontend *f)
+{
+	u64 t = now(), latest = t + (BURST - 1) * PAUSE;
+
+	f->paid_until = MAX(f->paid_until, t);
+	if (f->paid_until > latest) {
+		if (!f->retry.armed)
+			timer_add(&f->retry, t + f->paid_until - latest);
+		return false;
+	}
+	f->paid_until += PAUSE;
+	return true;
+}
+
 /* It begins: perhaps anew, and then it has to see that we are Closed before we publish again. */
 static void backend_begins(struct frontend *f)
 {
 	if (f->connected || (f->state != XenbusStateInitialising && !f->published)) {
 		disconnect(f);
 		set_state(f, XenbusStateClosed);
-	} else if (!f->published && f->backend_state == XenbusStateInitWait) {
+	} else if (!f->published && f->backend_state == XenbusStateInitWait && take_token(f)) {
 		publish(f);
 	}
 }
@@ -340,12 +369,12 @@ static bool read_backend(const char *path, char *backend, size_t size, u16 *id)
 static void watch_backend(struct frontend *f, bool on)
 {
 	char path[PATH];
+	int err;
 
 	snprintf(path, sizeof(path), "%s/state", f->backend);
-	if (on)
-		xs_watch(path, &f->watch);
-	else
-		xs_unwatch(path, &f->watch);
+	err = on ? xs_watch(path, &f->watch) : xs_unwatch(path, &f->watch);
+	if (on && err)
+		printf("%s: its backend cannot be watched, error %d\n", f->path, err);
 }
 
 static void add(const struct frontend_driver *driver, const char *path)
@@ -361,6 +390,7 @@ static void add(const struct frontend_driver *driver, const char *path)
 	snprintf(f->path, sizeof(f->path), "%s", path);
 	f->state = written_state(f);
 	f->watch = (struct xs_watch){ .fn = backend_state_written, .arg = f };
+	f->retry = (struct timer){ .fn = begin_later, .arg = f };
 	f->dirty = true;
 	irq = irq_save();
 	list_insert_before(&frontends, &f->node);
@@ -375,6 +405,7 @@ static void drop(struct frontend *f)
 	watch_backend(f, false);
 	disconnect(f);
 	irq = irq_save();
+	timer_cancel(&f->retry);
 	list_remove(&f->node);
 	irq_restore(irq);
 	f->driver->removed(f);

@@ -10,6 +10,7 @@
 #include <abi/xenbus.h>
 
 #include "../../pvkernel/include/list.h"
+#include "../../pvkernel/include/time.h"
 #include "../../pvkernel/include/types.h"
 #include "../../pvkernel/include/xenstore.h"
 
@@ -49,6 +50,8 @@ struct frontend {
 	bool dirty;		/* to be looked at */
 	bool told;		/* the backend's state was written, perhaps as it was */
 	bool closed;		/* by our side: stays so */
+	u64 paid_until;		/* each connection costs a second; BURST of them can be owed */
+	struct timer retry;
 	int close_err;		/* why frontend_close() wants it */
 	bool want_close;
 	char *keys;		/* while publish() runs */

@@ -67,6 +67,9 @@ static u64 *pt_lookup(u64 va) { abort(); }
 #include "gnttab.h"
 u32 gnttab_grant(u16 domid, u64 pfn, bool readonly) { abort(); }
 void gnttab_end_page(u32 ref, u64 pfn) { abort(); }
+static u32 pages_kept;		/* of the frontend's memory, by backends */
+u32 gnttab_deferred(void) { return pages_kept; }
+static u64 pages_total(void) { return 6400; }
 void *gnttab_map_pages(u16 domid, const u32 *refs, u32 count, bool readonly, u32 *handles) { abort(); }
 void gnttab_unmap_pages(void *va, const u32 *handles, u32 count) { abort(); }
 
@@ -250,6 +253,7 @@ static void forget_watches(int of)
 #define next_dirty front_next_dirty
 #define next_work front_next_work
 #define work front_work
+#define take_token front_take_token
 #include "../../drivers/frontend/xenbus_front.c"
 #undef drop
 #undef mark
@@ -264,8 +268,12 @@ static void forget_watches(int of)
 #undef next_dirty
 #undef next_work
 #undef work
+#undef take_token
 #undef PATH
 #undef NAMES
+#undef BURST
+#undef PAUSE
+#undef TRIES
 #define begin back_begin
 #define drop back_drop
 #define mark back_mark
@@ -289,6 +297,7 @@ static u32 last_back_ring;	/* that a backend was connected to: it may be dead, a
 static bool front_is_connected, probed, fail_publish, fail_probe, fail_connect, hostile;
 static u32 front_removals;
 static u32 answered_ring;	/* in which a backend may have answered something */
+static void (*while_disconnecting)(void);	/* happens while the backend's does; may be NULL */
 static void (*meanwhile)(void);	/* happens while the frontend's connected() works; may be NULL */
 
 static int test_publish(struct frontend *f, u32 tx)
@@ -373,6 +382,8 @@ static void test_disconnect(struct backend *b)
 {
 	assert_true(back_ring);
 	back_ring = 0;
+	if (while_disconnecting)
+		while_disconnecting();
 }
 
 static void test_remove(struct backend *b)
@@ -454,18 +465,26 @@ static bool front_runs(void)
 	return true;
 }
 
+static bool fires(struct timer *t)
+{
+	if (!t->armed)
+		return false;
+	clock_ns = MAX(clock_ns, t->when);
+	t->armed = false;
+	t->fn(t->arg);
+	return true;
+}
+
 /* False: none. */
 static bool timer_fires(void)
 {
 	list_for_each(node, &types[0].backends) {
-		struct timer *t = &list_entry(node, struct backend, node)->retry;
-
-		if (t->armed) {
-			clock_ns = MAX(clock_ns, t->when);
-			t->armed = false;
-			t->fn(t->arg);
+		if (fires(&list_entry(node, struct backend, node)->retry))
 			return true;
-		}
+	}
+	list_for_each(node, &frontends) {
+		if (fires(&list_entry(node, struct frontend, node)->retry))
+			return true;
 	}
 	return false;
 }
@@ -949,6 +968,85 @@ static void test_hostile_front(void **state)
 	assert_true(lines - before < 300 * 3);
 }
 
+static void front_sees(const char *backend_state)
+{
+	put(BACK_PATH "/state", backend_state);
+	while (deliver_event(FRONT) || front_runs())
+		;
+}
+
+static void remove_back_node(void)
+{
+	side = TOOLSTACK;
+	xs_rm(XS_NO_TX, BACK_PATH);
+	side = BACK;
+}
+
+/* The toolstack takes the node away while the backend's disconnect() works: nothing of it is written any more. */
+static void test_removed_meanwhile(void **state)
+{
+	char text[16];
+
+	plug_back();
+	plug_front();
+	until_quiet();
+	expect_works();
+	while_disconnecting = remove_back_node;
+	put(FRONT_PATH "/state", "6");
+	until_quiet();
+	while_disconnecting = NULL;
+	side = TOOLSTACK;
+	assert_int_equal(xs_read(XS_NO_TX, BACK_PATH, text, sizeof(text)), -ENOENT);
+	remove_nodes();
+	until_quiet();
+}
+
+/* A backend that only ever begins and closes, with no time in between: the frontend makes a few rings for it, and then one a second. */
+static void test_hostile_back(void **state)
+{
+	u32 before = lines, rings;
+
+	hostile = true;
+	plug_back();
+	plug_front();
+	for (int i = 0; i < 10; i++)
+		deliver_event(FRONT);
+	rings = rings_made;
+	for (int i = 0; i < 1000; i++) {
+		front_sees("2");
+		front_sees("6");
+	}
+	assert_in_range(rings_made - rings, 1, 8);
+	rings = rings_made;
+	for (int second = 0; second < 20; second++) {
+		clock_ns += NSEC_PER_SEC;
+		for (int i = 0; i < 10; i++) {
+			front_sees("2");
+			front_sees("6");
+		}
+	}
+	assert_in_range(rings_made - rings, 10, 21);
+	assert_true(lines - before < 3);
+	remove_nodes();
+	until_quiet();
+}
+
+/* One that lets nothing go gets nothing more, and a person is told once. */
+static void test_keeping_back(void **state)
+{
+	u32 before = lines, rings = rings_made;
+
+	plug_back();
+	plug_front();
+	pages_kept = 401;
+	until_quiet();
+	assert_int_equal(rings_made, rings);
+	assert_int_equal(lines - before, 1);
+	pages_kept = 0;
+	remove_nodes();
+	until_quiet();
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -966,6 +1064,9 @@ int main(void)
 		CASE(test_restart_while_connecting),
 		CASE(test_faults),
 		CASE(test_hostile_front),
+		CASE(test_removed_meanwhile),
+		CASE(test_hostile_back),
+		CASE(test_keeping_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
