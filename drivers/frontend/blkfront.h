@@ -20,6 +20,7 @@
 #include <abi/blkif.h>
 
 #include "../../pvkernel/include/block.h"
+#include "../../pvkernel/include/time.h"
 #include "../../ring-buffers/ring.h"
 #include "xenbus_front.h"
 
@@ -67,6 +68,8 @@ struct blk_ring {
 	void *pages;
 	u32 refs[1 << BLK_MAX_RING_ORDER];
 	int port;
+	u32 spurious;		/* events in a row that brought no answer */
+	struct timer deaf;	/* the port is masked until then */
 	struct blk_slot *slots;	/* as many as entries */
 	u32 first_free;		/* of slots; the number of slots: none */
 };
@@ -87,7 +90,7 @@ struct blkfront {
 	struct blk_seg *free_segs;
 	u32 nr_segs;
 	struct blk_track *free_tracks;
-	u64 nr_requests, nr_parts, nr_events, nr_notifications, nr_replayed;
+	u64 nr_requests, nr_parts, nr_events, nr_notifications, nr_replayed, nr_held_off;
 };
 
 /* --- blkfront_segs.c --- */

@@ -13,6 +13,8 @@
 #include "../../pvkernel/include/ops.h"
 #include "blkfront.h"
 
+#define SPURIOUS_MAX 16			/* events in a row without an answer, before they are not listened to for HOLD_OFF */
+#define HOLD_OFF NSEC_PER_MSEC
 #define SEG_SECTORS(p) ((p)->length >> SECTOR_SHIFT)
 
 /* A response fits wherever a request does. */
@@ -489,9 +491,26 @@ static bool take_answers(struct blk_ring *q)
 }
 
 /* How many answers are worth an event: a quarter of those that are to come, so that a deep queue is woken seldom. */
-static u32 hold_off(const struct blk_ring *q)
+static u32 answers_wanted(const struct blk_ring *q)
 {
 	return MAX((q->ring.req_published - q->ring.rsp_cons) / 4, 1u);
+}
+
+static void hear_again(void *arg)
+{
+	struct blk_ring *q = arg;
+
+	evtchn_unmask(q->port);
+}
+
+/* A backend that sends events for nothing is heard a thousand times a second, until it has an answer. */
+static void hold_off(struct blk_ring *q)
+{
+	if (q->spurious++ < SPURIOUS_MAX)
+		return;
+	q->b->nr_held_off++;
+	evtchn_mask(q->port);
+	timer_add(&q->deaf, now() + HOLD_OFF);
 }
 
 static void event(void *arg)
@@ -500,12 +519,15 @@ static void event(void *arg)
 	struct blkfront *b = q->b;
 
 	b->nr_events++;
-	if (!b->connected || b->broken)
+	if (!b->connected || b->broken || !ring_responses(&q->ring)) {
+		hold_off(q);
 		return;
+	}
+	q->spurious = 0;
 	do {
 		if (!take_answers(q))
 			return;
-	} while (ring_await_responses(&q->ring, hold_off(q)));
+	} while (ring_await_responses(&q->ring, answers_wanted(q)));
 	blk_pump(b);
 	blk_push(b);
 }
@@ -527,7 +549,7 @@ int ring_open(struct blkfront *b, struct blk_ring *q)
 {
 	int err;
 
-	*q = (struct blk_ring){ .b = b };
+	*q = (struct blk_ring){ .b = b, .deaf = { .fn = hear_again, .arg = q } };
 	q->pages = front_ring_create(b->f, b->ring_order, q->refs);
 	if (!q->pages)
 		return -ENOMEM;
@@ -554,6 +576,7 @@ void ring_abandon(struct blk_ring *q)
 
 void ring_close(struct blk_ring *q)
 {
+	timer_cancel(&q->deaf);
 	evtchn_close(q->port);
 	ring_abandon(q);
 	kfree(q->slots);

@@ -32,6 +32,7 @@
 #define ARENA_END 0xffffc91000000000ul
 #define PTE_ADDR_MASK 0x000ffffffffff000ul
 #define NSEC_PER_SEC 1000000000ul
+#define NSEC_PER_MSEC 1000000ul
 #define COMMAND(name, fn, text) static int (*const command_##name)(int, char **) __attribute__((unused)) = fn
 
 struct timer { struct list node; u64 when; void (*fn)(void *); void *arg; bool armed; };
@@ -92,6 +93,8 @@ static void timer_add(struct timer *t, u64 when)
 	t->armed = true;
 	armed_timer = t;
 }
+
+static void timer_cancel(struct timer *t) { t->armed = false; }
 
 static int say_line(const char *fmt, ...)
 {
@@ -203,7 +206,7 @@ static const struct frontend_driver *vbd;
 static int closed_with;
 static struct { const char *key; u64 value; } backend_keys[16];
 static char published[4096];
-static struct channel { evtchn_handler_t fn; void *arg; bool notified; } channels[64];
+static struct channel { evtchn_handler_t fn; void *arg; bool notified, masked; } channels[64];
 static int nr_channels;
 
 void rings_add(struct ring_source *s) { }
@@ -268,6 +271,8 @@ int evtchn_alloc_unbound(u16 remote, evtchn_handler_t fn, void *arg)
 
 int evtchn_send(u32 port) { channels[port].notified = true; return 0; }
 void evtchn_close(u32 port) { channels[port].fn = NULL; }
+void evtchn_mask(u32 port) { channels[port].masked = true; }
+void evtchn_unmask(u32 port) { channels[port].masked = false; }
 static bool block_registered;
 static struct { void (*fn)(void *arg); void *arg; } scan_thread;	/* for partitions; fn NULL: none, or it has run */
 static u32 scans;
@@ -887,9 +892,41 @@ static void test_keeps(void **state)
 	trusted_key = NULL;
 }
 
+static u32 events_until_masked(struct blk_ring *q)
+{
+	u32 n = 0;
+
+	for (; !channels[q->port].masked && n < 1000; n++)
+		event(q);
+	return n;
+}
+
+/* Events without answers are not listened to for a while, and then only once each time, until there is an answer again. */
+static void test_storm(void **s)
+{
+	struct blk_ring *q;
+
+	offer_all(0, false);
+	start("");
+	q = &dev()->rings[0];
+	assert_int_equal(events_until_masked(q), SPURIOUS_MAX + 1);
+	assert_true(q->deaf.armed);
+	hear_again(q);
+	assert_int_equal(events_until_masked(q), 1);
+	hear_again(q);
+	one(&jobs[0], BLOCK_READ);
+	backend_take();
+	backend_answer(0, BLKIF_RSP_OKAY);
+	push_all();
+	ended(&jobs[0], 0);
+	assert_int_equal(events_until_masked(q), SPURIOUS_MAX + 1);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_traffic),
 		cmocka_unit_test(test_restarts),
 		cmocka_unit_test(test_shortage),
