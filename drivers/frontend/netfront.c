@@ -31,6 +31,7 @@
 #define FULL_PATIENCE (20 * NSEC_PER_MSEC)	/* how long a sender waits for room */
 #define SPURIOUS_MAX 16			/* events in a row without cause, before they are not listened to for HOLD_OFF */
 #define HOLD_OFF NSEC_PER_MSEC
+#define RX_ROUND (4u * NETFRONT_ENTRIES)	/* responses taken before the locks are given away */
 #define NO_BUFFER 0xffff
 
 static void fail(struct netfront *nf, const char *what)
@@ -221,16 +222,18 @@ static bool take_response(struct netfront_queue *q)
 	return true;
 }
 
-/* True: something was there. */
+/* True: something was there. A backend that always has more does not keep us: who wants to disconnect gets the lock in between. */
 static bool receive_all(struct netfront_queue *q)
 {
 	bool any = false;
+	u32 left = RX_ROUND;
 
 	do {
-		while (!q->owner->failed && take_response(q))
+		for (; left && !q->owner->failed && take_response(q); left--)
 			any = true;
 		netfront_post(q);
-	} while (!q->owner->failed && q->rx.req_published != q->rx.rsp_cons && ring_await_responses(&q->rx, 1));
+	} while (left && !q->owner->failed && q->rx.req_published != q->rx.rsp_cons && ring_await_responses(&q->rx, 1));
+	q->owner->event |= !left;
 	if (any && q->owner->device.received)
 		q->owner->device.received(&q->owner->device);
 	return any;
