@@ -227,7 +227,7 @@ static void ring_broken(struct vbd *v)
 {
 	v->broken = true;
 	back_error(v->back, -EIO, "the frontend's ring has impossible indices");
-	backend_close(v->back, -EIO);
+	backend_close(v->back, 0);
 }
 
 /* One request of the queue. False: there is none. *bytes grows by what it costs. */

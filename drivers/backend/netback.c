@@ -183,7 +183,7 @@ static void vif_thread(void *arg)
 	if (!vif->broken)
 		return;
 	back_error(vif->backend, vif->broken, "the guest breaks the protocol of its ring");
-	backend_close(vif->backend, vif->broken);
+	backend_close(vif->backend, 0);
 }
 
 /* --- connecting --- */
