@@ -57,6 +57,9 @@ PVK_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/guest/*
 CTL_OBJ := $(patsubst %,$(B)/guest/%.o,$(KERNEL_SRC) $(wildcard pvkernel/control/*.c pvkernel/control/*/*.c drivers/backend/*.c))
 # What the builders of guests and of domain 0 share: the parser of images, and where a domain's first pages lie.
 CTL_OBJ += $(patsubst %,$(B)/guest/hypervisor/domain/%.c.o,elf elfnote placement)
+# The same with halves of drivers that lie, for tests/system/hostile.
+HOSTILE_PVK_OBJ = $(filter-out %/pvkernel/guest/services.c.o,$(PVK_OBJ)) $(patsubst %,$(B)/guest/%.o,$(wildcard tests/hostile/guest/*.c))
+HOSTILE_CTL_OBJ = $(CTL_OBJ) $(patsubst %,$(B)/guest/%.o,$(wildcard tests/hostile/control/*.c))
 CONF_LIB_SRC := $(wildcard tests/conformance/lib/*.c tests/conformance/lib/*.S)
 CONF_LIB_OBJ := $(CONF_LIB_SRC:%=$(B)/%.o)
 CONF := $(patsubst tests/conformance/%/main.c,$(B)/conformance/%,$(wildcard tests/conformance/*/main.c))
@@ -67,13 +70,14 @@ include tools/libdeflate.mk tools/decompressors.mk tools/lwip.mk tools/e2fsprogs
 
 # --- products --------------------------------------------------------------
 
-.PHONY: all check-hypervisor hypervisor pvkernel pvcontrol conformance-images unit fuzzers clean help
-all: hypervisor pvkernel pvcontrol conformance-images	## build everything
+.PHONY: all check-hypervisor hypervisor pvkernel pvcontrol conformance-images hostile-images unit fuzzers clean help
+all: hypervisor pvkernel pvcontrol conformance-images hostile-images	## build everything
 hypervisor: $(B)/paravane	## build the hypervisor
 check-hypervisor: $(B)/check/paravane	## the hypervisor with lock order and invariants checked
 pvkernel: $(B)/pvkernel	## build the guest kernel
 pvcontrol: $(B)/pvcontrol	## build domain 0's: the same kernel with toolstack and backends
 conformance-images: $(CONF)
+hostile-images: $(B)/hostile/pvkernel $(B)/hostile/pvcontrol
 unit: $(UNIT)
 fuzzers: $(FUZZ)
 
@@ -165,7 +169,15 @@ $(B)/pvkernel.elf: $(PVK_OBJ) pvkernel/pvkernel.lds
 $(B)/pvcontrol.elf: $(CTL_OBJ) pvkernel/pvkernel.lds
 	$(Q)$(GUEST_LINK) -o $@ $(CTL_OBJ)
 
-$(B)/pvkernel $(B)/pvcontrol: %: %.elf
+$(B)/hostile/pvkernel.elf: $(HOSTILE_PVK_OBJ) pvkernel/pvkernel.lds
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_LINK) -o $@ $(HOSTILE_PVK_OBJ)
+
+$(B)/hostile/pvcontrol.elf: $(HOSTILE_CTL_OBJ) pvkernel/pvkernel.lds
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_LINK) -o $@ $(HOSTILE_CTL_OBJ)
+
+$(B)/pvkernel $(B)/pvcontrol $(B)/hostile/pvkernel $(B)/hostile/pvcontrol: %: %.elf
 	$(Q)$(OBJCOPY) --strip-debug $< $@
 
 $(B)/tests/conformance/%.o: tests/conformance/% Makefile
