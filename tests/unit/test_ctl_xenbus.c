@@ -273,7 +273,6 @@ static void forget_watches(int of)
 #undef NAMES
 #undef BURST
 #undef PAUSE
-#undef TRIES
 #define begin back_begin
 #define drop back_drop
 #define mark back_mark
@@ -297,7 +296,6 @@ static u32 last_back_ring;	/* that a backend was connected to: it may be dead, a
 static bool front_is_connected, probed, fail_publish, fail_probe, fail_connect, hostile;
 static u32 front_removals;
 static u32 answered_ring;	/* in which a backend may have answered something */
-static void (*while_disconnecting)(void);	/* happens while the backend's does; may be NULL */
 static void (*meanwhile)(void);	/* happens while the frontend's connected() works; may be NULL */
 
 static int test_publish(struct frontend *f, u32 tx)
@@ -382,8 +380,6 @@ static void test_disconnect(struct backend *b)
 {
 	assert_true(back_ring);
 	back_ring = 0;
-	if (while_disconnecting)
-		while_disconnecting();
 }
 
 static void test_remove(struct backend *b)
@@ -975,32 +971,6 @@ static void front_sees(const char *backend_state)
 		;
 }
 
-static void remove_back_node(void)
-{
-	side = TOOLSTACK;
-	xs_rm(XS_NO_TX, BACK_PATH);
-	side = BACK;
-}
-
-/* The toolstack takes the node away while the backend's disconnect() works: nothing of it is written any more. */
-static void test_removed_meanwhile(void **state)
-{
-	char text[16];
-
-	plug_back();
-	plug_front();
-	until_quiet();
-	expect_works();
-	while_disconnecting = remove_back_node;
-	put(FRONT_PATH "/state", "6");
-	until_quiet();
-	while_disconnecting = NULL;
-	side = TOOLSTACK;
-	assert_int_equal(xs_read(XS_NO_TX, BACK_PATH, text, sizeof(text)), -ENOENT);
-	remove_nodes();
-	until_quiet();
-}
-
 /* A backend that only ever begins and closes, with no time in between: the frontend makes a few rings for it, and then one a second. */
 static void test_hostile_back(void **state)
 {
@@ -1064,7 +1034,6 @@ int main(void)
 		CASE(test_restart_while_connecting),
 		CASE(test_faults),
 		CASE(test_hostile_front),
-		CASE(test_removed_meanwhile),
 		CASE(test_hostile_back),
 		CASE(test_keeping_back),
 	};

@@ -54,7 +54,7 @@ static void answer(struct evil *e, const struct blkif_request *q)
 {
 	struct ring_header *h = e->ring[0].shared;
 
-	if (evil_is(e, "silent"))
+	if (evil_is(e, "silent") || evil_is(e, "early"))
 		return;
 	if (evil_is(e, "jump"))
 		h->rsp_prod += 1000;
@@ -98,7 +98,8 @@ static void serve(void *arg)
 	while (!e->stop) {
 		while (ring_get_request(&e->ring[0], &q, sizeof(q)) > 0)
 			answer(e, &q);
-		ring_push_responses(&e->ring[0]);
+		if (!evil_is(e, "early"))
+			ring_push_responses(&e->ring[0]);
 		evil_send(e, evil_is(e, "storm") ? STORM : 1);
 		if (evil_is(e, "changing"))
 			change(e);
