@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "lib.h"
 #include "mm.h"
+#include "net.h"
 #include "ops.h"
 #include "sched.h"
 #include "shell.h"
@@ -13,12 +14,13 @@ static int cmd_mem(int argc, char **argv)
 	printf("frames       %lu of at most %lu, %lu free\n", pages_total(), boot.nr_pages, pages_free());
 	printf("heap         %lu bytes used\n", heap_used());
 	printf("arena        %lu pages mapped at %lx\n", arena_used(), ARENA_BASE);
+	printf("packets      %u pages wait to be packets again\n", packet_pool_pages());
 	printf("root table   pfn %lu, mfn %lu\n", root_pfn(), pfn_to_mfn(root_pfn()));
 	for (unsigned int i = 0; i < boot.nr_free; i++)
 		printf("free at boot %lu to %lu\n", boot.free[i].first, boot.free[i].end);
 	return 0;
 }
-COMMAND(mem, cmd_mem, "frames, heap and arena");
+COMMAND(mem, cmd_mem, "frames, heap, arena, and pages kept for packets");
 
 static int cmd_sleep(int argc, char **argv)
 {

@@ -54,6 +54,7 @@ void packet_read(const struct packet *p, u32 offset, void *to, u32 length);	/* w
 void packet_write(struct packet *p, u32 offset, const void *from, u32 length);
 void packet_trim(struct packet *p, u32 length);	/* to at most so many bytes, at least 1 */
 bool packet_pull_up(struct packet *p, u32 length);	/* so many bytes, at most 256, are in the first piece; false: it has no room */
+u32 packet_pool_pages(void);	/* that packets have had and will have again, so they are not free */
 /* q, of one piece and from packet_alloc(), as p is, becomes p's last piece and is no more; false: p has no room for it. */
 bool packet_join(struct packet *p, struct packet *q);
 void packet_pool_limit(u64 pages);	/* what freed packets may keep, by this domain's memory */

@@ -53,6 +53,11 @@ static void put_page(void *page)
 		page_free(virt_to_pfn(page));
 }
 
+u32 packet_pool_pages(void)
+{
+	return pooled;
+}
+
 static void release_pages(struct packet *p)
 {
 	for (u32 i = 1; i < p->nr_pieces; i++)
