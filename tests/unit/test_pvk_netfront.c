@@ -327,6 +327,44 @@ static void test_index_jumps(void **s)
 	stop();
 }
 
+static u64 flooded;
+
+static void answer_one(void)
+{
+	struct netif_rx_request r;
+	struct netif_rx_response a = { .status = 60 };
+
+	if (!ring_requests(&rx))
+		netfront_post(&nf->queues[0]);		/* as it would do a little later */
+	assert_int_equal(ring_get_request(&rx, &r, sizeof(r)), 1);
+	a.id = r.id;
+	ring_put_response(&rx, &a, sizeof(a));
+	ring_push_responses(&rx);
+}
+
+static void take_and_answer(struct net_device *d, struct packet *p)
+{
+	packet_put(p);
+	if (++flooded < 100000)
+		answer_one();
+}
+
+/* A backend that has another packet whenever one is taken: the thread looks again, but the locks are free in between. */
+static void test_flood(void **s)
+{
+	assert_int_equal(start(ALL), 0);
+	nf->device.receive = take_and_answer;
+	flooded = 0;
+	nf->event = false;
+	for (u32 i = 0; i < 4; i++)
+		answer_one();
+	look(nf);
+	assert_in_range(flooded, NETFRONT_ENTRIES, RX_ROUND);
+	assert_true(nf->event);
+	nf->device.receive = receive;
+	stop();
+}
+
 static void test_storm(void **s)
 {
 	assert_int_equal(start(ALL), 0);
@@ -391,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_keys), cmocka_unit_test(test_no_device), cmocka_unit_test(test_send), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_not_for_this_backend), cmocka_unit_test(test_receive), cmocka_unit_test(test_lies_received),
 		cmocka_unit_test(test_endless_packet), cmocka_unit_test(test_lies_sent), cmocka_unit_test(test_index_jumps),
+		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_storm), cmocka_unit_test(test_restarted_backend), cmocka_unit_test(test_random_rings),
 	};
 
