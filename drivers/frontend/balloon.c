@@ -32,6 +32,7 @@
 #define RESERVE 512
 #define RETRY (1000 * NSEC_PER_MSEC)
 #define FASTEST_REPORT 100	/* ms */
+#define SLOWEST_REPORT 3600000ul
 
 static u64 target;		/* pages */
 static u64 report;		/* ns between reports, 0: none wanted */
@@ -166,7 +167,7 @@ static void node_changed(void *unused, const char *path)
 		WRITE_ONCE(target, kib >> 2);
 	if (xs_read_u64(XS_NO_TX, "memory/report-ms", &ms))
 		ms = 0;
-	report = ms ? MAX(ms, FASTEST_REPORT) * NSEC_PER_MSEC : 0;
+	report = ms ? MIN(MAX(ms, FASTEST_REPORT), SLOWEST_REPORT) * NSEC_PER_MSEC : 0;
 	irq = irq_save();
 	has_changed = true;
 	wake_up(&changed);
