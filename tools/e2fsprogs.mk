@@ -62,3 +62,7 @@ PVK_OBJ += $(THIRD_PARTY)/libext2fs.o
 $(B)/guest/pvkernel/disk/ext%.o: GUEST_CFLAGS := $(filter-out -nostdinc,$(GUEST_CFLAGS)) -D_GNU_SOURCE -iquote pvkernel/include $(E2FS_API)
 $(B)/guest/pvkernel/disk/ext%.o: GUEST_INCLUDE := $(E2FS_GEN)
 $(filter $(B)/guest/pvkernel/disk/ext%,$(PVK_OBJ)): $(E2FS_GEN)/done
+
+$(B)/unit/test_pvk_ext_fs: tests/unit/test_pvk_ext_fs.c $(E2FS_SOURCES:%=$(E2FS)/host/%.o) Makefile
+	@mkdir -p $(@D); echo '  $@'
+	$(Q)$(CC) $(HOST_CFLAGS) -Wno-unused-function -D_GNU_SOURCE $(E2FS_API) -fsanitize=address -Wl,--gc-sections -o $@ $< $(filter %.o,$^) -lcmocka

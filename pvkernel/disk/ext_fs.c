@@ -116,7 +116,7 @@ static int mounted(void)
 		printf("filesystem: %s: cannot be mounted (%ld)\n", name, err);
 		return ext_errno(err);
 	}
-	snprintf(device, sizeof(device), "%s", name);
+	snprintf(device, sizeof(device), "%.31s", name);
 	dirty = !(fs->super->s_state & EXT2_VALID_FS);
 	if (dirty)
 		printf("filesystem: %s was not synced: e2fsck should look at it\n", device);
