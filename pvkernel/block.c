@@ -71,13 +71,6 @@ struct block_device *block_get(const char *name)
 	return d;
 }
 
-struct block_device *block_bottom(struct block_device *d)
-{
-	while (d->below)
-		d = d->below;
-	return d;
-}
-
 void block_put(struct block_device *d)
 {
 	if (!__atomic_sub_fetch(&d->references, 1, __ATOMIC_ACQ_REL) && d->ops->release)

@@ -7,25 +7,11 @@
 #include "mutex.h"
 #include "ops.h"
 
-static void wait_for(struct mutex *m, u32 ticket)
+void mutex_wait(struct mutex *m, u32 ticket)
 {
 	bool irq = irq_save();
 
 	while (__atomic_load_n(&m->serving, __ATOMIC_ACQUIRE) != ticket)
 		wait_on(&m->waiters);
 	irq_restore(irq);
-}
-
-void mutex_lock(struct mutex *m)
-{
-	u32 ticket = __atomic_fetch_add(&m->next, 1, __ATOMIC_RELAXED);
-
-	if (__atomic_load_n(&m->serving, __ATOMIC_ACQUIRE) != ticket)
-		wait_for(m, ticket);
-}
-
-void mutex_unlock(struct mutex *m)
-{
-	__atomic_fetch_add(&m->serving, 1, __ATOMIC_RELEASE);
-	wake_up(&m->waiters);
 }

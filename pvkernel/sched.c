@@ -170,14 +170,10 @@ void wait_on(struct wait_queue *q)
 	schedule();
 }
 
-/* Who looks at his condition while we look at the list is not there: there is one CPU. */
-void wake_up(struct wait_queue *q)
+void wake_waiters(struct wait_queue *q)
 {
-	bool irq;
+	bool irq = irq_save();
 
-	if (list_empty(&q->waiters))
-		return;
-	irq = irq_save();
 	while (!list_empty(&q->waiters)) {
 		struct thread *t = list_entry(q->waiters.next, struct thread, node);
 

@@ -273,33 +273,24 @@ static bool rates_allow(struct vbd *v)
 	return !(v->requests.per_second | v->bytes.per_second) || ask_rates(v);
 }
 
-static bool requests_there(struct vbd *v)
-{
-	for (u32 i = 0; i < v->nr_queues; i++) {
-		if (ring_requests(&v->queues[i].ring))
-			return true;
-	}
-	return false;
-}
-
 /* All queues, beginning with another one each time. False: there was nothing to take, or nothing may be. */
 static bool take_turn(struct vbd *v)
 {
 	bool any = false;
 	u64 bytes = 0;
 
-	if (!may_take(v) || !requests_there(v) || !rates_allow(v))
-		return false;
 	for (u32 i = 0; i < v->nr_queues; i++) {
 		struct blkback_queue *q = &v->queues[(v->first_queue + i) % v->nr_queues];
 
-		while (bytes < TURN && may_take(v) && rates_allow(v) && take(v, q, &bytes))
+		while (bytes < TURN && ring_requests(&q->ring) && may_take(v) && rates_allow(v) && take(v, q, &bytes))
 			any = true;
 	}
+	if (!any)
+		return false;
 	v->first_queue = (v->first_queue + 1) % v->nr_queues;
 	if (bytes >= TURN)
 		v->counts.turns++;
-	return any;
+	return true;
 }
 
 /* --- what the disk is done with --- */

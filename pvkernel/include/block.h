@@ -69,7 +69,15 @@ void block_unregister(struct block_device *d);	/* no more found by name; request
 struct block_device *block_get(const char *name);	/* NULL: none */
 struct block_device *block_hold(struct block_device *d);
 void block_put(struct block_device *d);
-struct block_device *block_bottom(struct block_device *d);	/* the last one below it, perhaps itself; no reference */
+
+/* The last one below it, perhaps itself; no reference. */
+static inline struct block_device *block_bottom(struct block_device *d)
+{
+	while (d->below)
+		d = d->below;
+	return d;
+}
+
 struct block_device *block_next(struct block_device *d);	/* the one behind d, whose reference it takes; NULL: the first; for lists */
 
 /* Submits; a request that is wrong is done at once. Then block_kick(), once for as many as were submitted. For threads. */

@@ -17,7 +17,21 @@ struct mutex {
 
 #define MUTEX_INIT(m) { .waiters = WAIT_QUEUE_INIT((m).waiters) }
 
-void mutex_lock(struct mutex *m);	/* not by its owner */
-void mutex_unlock(struct mutex *m);
+void mutex_wait(struct mutex *m, u32 ticket);	/* mutex_lock()'s, until the ticket is served */
+
+/* Not by its owner. */
+static inline void mutex_lock(struct mutex *m)
+{
+	u32 ticket = __atomic_fetch_add(&m->next, 1, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&m->serving, __ATOMIC_ACQUIRE) != ticket)
+		mutex_wait(m, ticket);
+}
+
+static inline void mutex_unlock(struct mutex *m)
+{
+	__atomic_fetch_add(&m->serving, 1, __ATOMIC_RELEASE);
+	wake_up(&m->waiters);
+}
 
 #endif

@@ -28,7 +28,14 @@ struct thread *thread_current(void);
 void thread_list(void);
 
 void wait_on(struct wait_queue *q);	/* entered and left with interrupts disabled */
-void wake_up(struct wait_queue *q);	/* all of them */
+void wake_waiters(struct wait_queue *q);	/* wake_up()'s, of whom there are some */
+
+/* All of them. Who looks at his condition while we look at the list is not there: there is one CPU. */
+static inline void wake_up(struct wait_queue *q)
+{
+	if (!list_empty(&q->waiters))
+		wake_waiters(q);
+}
 
 /* Interrupt side: switch if the slice is over or somebody better was woken. */
 void sched_preempt(void);

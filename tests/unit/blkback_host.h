@@ -145,8 +145,6 @@ static bool disk_finish(void)
 	return true;
 }
 
-struct block_device *block_bottom(struct block_device *d) { return d; }
-
 void block_submit(struct block_device *d, struct block_request *r)
 {
 	judge(r);

@@ -58,17 +58,20 @@ void copy_run(struct copy_batch *b)
 
 static void add_granted(struct copy_batch *b, struct block_request *r, const struct block_piece *p, u32 at, void *ours, u32 length)
 {
-	struct gnttab_copy_ptr theirs = { .u.ref = p->ref, .domid = p->granter, .offset = p->offset + at };
-	struct gnttab_copy_ptr own = { .u.gmfn = pfn_to_mfn(virt_to_pfn(ours)), .domid = DOMID_SELF,
-				       .offset = (u64)ours & (PAGE_SIZE - 1) };
+	struct gnttab_copy *op = &b->ops[b->count];
 	bool write = r->op == BLOCK_WRITE;
+	struct gnttab_copy_ptr *theirs = write ? &op->source : &op->dest, *own = write ? &op->dest : &op->source;
 
 	parts_add(r);
-	b->requests[b->count] = r;
-	b->ops[b->count++] = (struct gnttab_copy){
-		.source = write ? theirs : own, .dest = write ? own : theirs, .len = length,
-		.flags = write ? GNTCOPY_source_gref : GNTCOPY_dest_gref,
-	};
+	b->requests[b->count++] = r;
+	theirs->u.ref = p->ref;
+	theirs->domid = p->granter;
+	theirs->offset = p->offset + at;
+	own->u.gmfn = pfn_to_mfn(virt_to_pfn(ours));
+	own->domid = DOMID_SELF;
+	own->offset = (u64)ours & (PAGE_SIZE - 1);
+	op->len = length;
+	op->flags = write ? GNTCOPY_source_gref : GNTCOPY_dest_gref;
 	if (b->count == COPY_BATCH)
 		copy_run(b);
 }

@@ -85,11 +85,15 @@ static char *page_to_write(struct memory_disk *m, u64 s)
 /* The first sectors from s, at most `most`, that are all of one kind: here or in the base. */
 static u32 run_of(const struct memory_disk *m, u64 s, u32 most, bool *here)
 {
-	u32 n = 1;
+	u32 written, n = 1;
 
-	*here = !m->base || m->written[s / PAGE_SECTORS] >> s % PAGE_SECTORS & 1;
 	most = MIN(most, PAGE_SECTORS - s % PAGE_SECTORS);
-	while (n < most && (!m->base || (m->written[s / PAGE_SECTORS] >> (s + n) % PAGE_SECTORS & 1) == *here))
+	*here = !m->base;
+	if (*here)
+		return most;
+	written = m->written[s / PAGE_SECTORS] >> s % PAGE_SECTORS;
+	*here = written & 1;
+	while (n < most && (written >> n & 1) == *here)
 		n++;
 	return n;
 }
