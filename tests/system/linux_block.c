@@ -148,14 +148,14 @@ static int as_stamped(const uint64_t *p, uint64_t first, uint64_t n, uint64_t se
 	return at == n;
 }
 
-/* Writes a stretch of its own and reads it back by another size; each stretch has the seed that was written last. */
+/* Writes, once at least, a stretch of its own and reads it back by another size; each stretch has the seed that was written last. */
 static void *work(void *arg)
 {
 	struct job *j = arg;
 	int fd = open_device(O_RDWR);
 	uint64_t *p = new_buffer();
 
-	while (time(NULL) < j->end && !j->failed) {
+	while ((!j->rounds || time(NULL) < j->end) && !j->failed) {
 		uint64_t n = rand_r(&j->seed) % 256 + 1, at = j->first + rand_r(&j->seed) % (j->count - n), seed = rand_r(&j->seed), half = n / 2;
 
 		stamp(p, at, n, seed);
