@@ -348,6 +348,15 @@ static void idle_unload(struct cpu *c, u64 now)
 	}
 }
 
+/* Rare, and apart as sched_send_kicks() is. */
+static void __attribute__((noinline)) set_timers(struct cpu *c, struct domain *refill, u64 slice_end)
+{
+	if (refill)
+		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
+	if (slice_end)
+		timer_set(&c->slice, slice_end);
+}
+
 /* On the stack of the one that was chosen. Timers are set only now, since those that are due fire at once. */
 static void switched(void)
 {
@@ -356,11 +365,9 @@ static void switched(void)
 	u64 end = c->slice_end;
 
 	c->refill = NULL;
-	sched_unlock();
-	if (unlikely(refill))
-		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
-	if (unlikely(end))
-		timer_set(&c->slice, end);
+	sched_unlock_on(c);
+	if (unlikely((u64)refill | end))
+		set_timers(c, refill, end);
 }
 
 static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 now)

@@ -53,16 +53,20 @@ void sched_notify(struct vcpu *v);
 void sched_replace(struct vcpu *v);	/* v, which is in the queue, may run elsewhere than before */
 void sched_request(struct cpu *c);	/* c chooses anew, soon */
 
-void sched_send_kicks(struct cpu *c);
+/* Rare, and apart, so that the registers it needs are not saved by who does not come here. */
+void sched_send_kicks(struct cpu *c) __attribute__((cold, noinline));
 
-/* Those whom sched_request() asked are told only now: they would begin with waiting for the lock. */
-static inline void sched_unlock(void)
+/* c is this CPU. Those whom sched_request() asked are told only now: they would begin with waiting for the lock. */
+static inline void sched_unlock_on(struct cpu *c)
 {
-	struct cpu *c = current->cpu;
-
 	spin_unlock(&sched_lock);
 	if (unlikely(c->to_kick))
 		sched_send_kicks(c);
+}
+
+static inline void sched_unlock(void)
+{
+	sched_unlock_on(current->cpu);
 }
 
 /* --- sched_share.c ---------------------------------------------------------------------------------------------------- */
