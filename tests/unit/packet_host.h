@@ -153,7 +153,7 @@ static __attribute__((unused)) void check_packet(struct packet *p)
 
 struct whole {
 	u8 *frame;
-	u32 length, payload, at, index;
+	u32 length, transport, payload, at, index;
 	u16 gso_size;
 };
 
@@ -164,7 +164,7 @@ static void check_segment(void *arg, struct packet *s)
 	u32 n = s->length - w->payload;
 	bool last = w->at + n == w->length - w->payload;
 	u8 *f = malloc(s->length), *original = w->frame;
-	u32 tcp = w->payload - (original[w->payload - 20 + 12] >> 4 == 5 ? 20 : 0);
+	u32 tcp = w->transport, seq;
 
 	CHECK(s->csum_blank && s->references == 1 && !s->gso_type);
 	CHECK(n <= w->gso_size && (last || n == w->gso_size));
@@ -172,19 +172,16 @@ static void check_segment(void *arg, struct packet *s)
 	packet_read(s, 0, f, s->length);
 	CHECK(!memcmp(f + w->payload, original + w->payload + w->at, n));
 	CHECK(!memcmp(f, original, 16));
-	if (tcp < w->payload) {
-		u32 seq = ((u32)original[tcp + 4] << 24 | original[tcp + 5] << 16 | original[tcp + 6] << 8 | original[tcp + 7]) + w->at;
-
-		if (f[12] == 8 || f[20] == IPPROTO_TCP)
-			check_packet(s);
-		CHECK(seq == ((u32)f[tcp + 4] << 24 | f[tcp + 5] << 16 | f[tcp + 6] << 8 | f[tcp + 7]));
-		CHECK(!((f[tcp + 13] ^ original[tcp + 13]) & ~0x89));
-		CHECK((f[tcp + 13] & 9) == (last ? original[tcp + 13] & 9 : 0));
-		CHECK((f[tcp + 13] & 0x80) == (w->at ? 0 : original[tcp + 13] & 0x80));
-		if (f[12] == 8) {
-			CHECK(sum_words(f + 14, (f[14] & 15) * 4, 0) == 0xffff);
-			CHECK((u16)(f[18] << 8 | f[19]) == (u16)((original[18] << 8 | original[19]) + w->index));
-		}
+	seq = ((u32)original[tcp + 4] << 24 | original[tcp + 5] << 16 | original[tcp + 6] << 8 | original[tcp + 7]) + w->at;
+	if (f[12] == 8 || f[20] == IPPROTO_TCP)
+		check_packet(s);
+	CHECK(seq == ((u32)f[tcp + 4] << 24 | f[tcp + 5] << 16 | f[tcp + 6] << 8 | f[tcp + 7]));
+	CHECK(!((f[tcp + 13] ^ original[tcp + 13]) & ~0x89));
+	CHECK((f[tcp + 13] & 9) == (last ? original[tcp + 13] & 9 : 0));
+	CHECK((f[tcp + 13] & 0x80) == (w->at ? 0 : original[tcp + 13] & 0x80));
+	if (f[12] == 8) {
+		CHECK(sum_words(f + 14, (f[14] & 15) * 4, 0) == 0xffff);
+		CHECK((u16)(f[18] << 8 | f[19]) == (u16)((original[18] << 8 | original[19]) + w->index));
 	}
 	w->at += n;
 	w->index++;
@@ -203,6 +200,7 @@ static __attribute__((unused)) void check_segments(struct packet *p)
 	CHECK(packet_headers(p, &h));
 	w.frame = malloc(p->length);
 	w.length = p->length;
+	w.transport = h.transport;
 	w.payload = h.payload;
 	packet_read(p, 0, w.frame, p->length);
 	CHECK(packet_segment(p, check_segment, &w));
