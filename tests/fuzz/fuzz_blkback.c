@@ -6,21 +6,11 @@
  * device is stopped nothing is left in flight and nothing allocated.
  */
 #include "../unit/blkback_host.h"
+#include "input.h"
 
-#define CHECK(c) do { if (!(c)) __builtin_trap(); } while (0)
 #define QUEUES 2
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-struct input {
-	const u8 *at;
-	size_t left;
-};
-
-static u8 byte(struct input *in)
-{
-	return in->left ? in->left--, *in->at++ : 0;
-}
 
 static u32 word(struct input *in)
 {

@@ -5,6 +5,7 @@
  * nothing. Input: a byte for what to do, and what that needs.
  */
 #include "../unit/netback_host.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -19,17 +20,12 @@ static void sent(struct packet *p)
 	packet_put(p);
 }
 
-struct input {
-	const u8 *data;
-	size_t left;
-};
-
 static u32 take(struct input *in, u32 bytes)
 {
 	u32 value = 0;
 
-	for (; bytes && in->left; bytes--, in->left--)
-		value = value << 8 | *in->data++;
+	for (; bytes && in->left; bytes--)
+		value = value << 8 | byte(in);
 	return value;
 }
 

@@ -9,20 +9,9 @@
 #include <string.h>
 
 #include "../../ring-buffers/ring.c"
-
-#define CHECK(c) do { if (!(c)) __builtin_trap(); } while (0)
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-struct input {
-	const u8 *at;
-	size_t left;
-};
-
-static u8 byte(struct input *in)
-{
-	return in->left ? in->left--, *in->at++ : 0;
-}
 
 static u32 word(struct input *in)
 {

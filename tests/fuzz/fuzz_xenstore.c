@@ -9,8 +9,8 @@
 
 #include "../../pvkernel/control/xenstore/connection.c"
 #include "../../ring-buffers/byte_ring.c"
+#include "input.h"
 
-#define CHECK(c) do { if (!(c)) __builtin_trap(); } while (0)
 #define TURNS 8
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -55,16 +55,6 @@ static void honest_turn(void)
 	CHECK(exchange(XS_READ, "mine", 5, reply) == n && !memcmp(reply, value, n));
 	CHECK(exchange(XS_READ, "none", 5, reply) == -1 && !strcmp(reply, "ENOENT"));
 	CHECK(exchange(XS_DIRECTORY, "/local/domain/2", 16, reply) == 5 && !strcmp(reply, "mine"));
-}
-
-struct input {
-	const u8 *at;
-	size_t left;
-};
-
-static u8 byte(struct input *in)
-{
-	return in->left ? in->left--, *in->at++ : 0;
 }
 
 /* Bytes at the producer's index, as the domain may write them, and that index. */
