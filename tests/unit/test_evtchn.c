@@ -606,26 +606,19 @@ static int setup(void **state)
 	return 0;
 }
 
-/* The allocator has every page again. */
-static int teardown(void **state)
-{
-	host_end();
-	return pages_left == 1 << 20 ? 0 : -1;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(two_level, setup, teardown),
-		cmocka_unit_test_setup_teardown(fifo, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_port, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_fifo_port, setup, teardown),
-		cmocka_unit_test_setup_teardown(ports_kept_waiting, setup, teardown),
-		cmocka_unit_test_setup_teardown(domain_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(death, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_memory_for_ports, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(scribbled_queues, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_level, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(fifo, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(every_port, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(every_fifo_port, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(ports_kept_waiting, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(domain_limit, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(death, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(no_memory_for_ports, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(what_is_refused, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(scribbled_queues, setup, host_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

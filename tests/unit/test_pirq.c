@@ -422,28 +422,22 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	host_end();
-	return pages_left == 1 << 20 ? 0 : -1;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(random_steps, setup, teardown),
-		cmocka_unit_test_setup_teardown(numbers_run_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(reset_unbinds, setup, teardown),
-		cmocka_unit_test_setup_teardown(hypervisors_own_line, setup, teardown),
-		cmocka_unit_test_setup_teardown(eoi_unmasks_port, setup, teardown),
-		cmocka_unit_test_setup_teardown(moving_loses_no_edge, setup, teardown),
-		cmocka_unit_test_setup_teardown(machines_of_many_lines, setup, teardown),
-		cmocka_unit_test_setup_teardown(wide_apic_ids, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_storm_of_strangers_is_told_briefly, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_line_that_is_always_raised, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_storm_is_held, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_storm, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_function_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(random_steps, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(numbers_run_out, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(reset_unbinds, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(hypervisors_own_line, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(eoi_unmasks_port, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(moving_loses_no_edge, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(machines_of_many_lines, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(wide_apic_ids, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(a_storm_of_strangers_is_told_briefly, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(a_line_that_is_always_raised, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(a_storm_is_held, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(no_storm, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(a_function_goes, setup, host_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

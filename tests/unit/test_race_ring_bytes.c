@@ -4,59 +4,26 @@
  * arrives unchanged, nobody sleeps for ever, and ThreadSanitizer, with which this is built, sees no byte
  * that both touch without order.
  */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #define PVK_LIB_H
 #include "../../ring-buffers/byte_ring.c"
+#include "race_port.h"
 
 #define SIZE 16u
 #define TOTAL 200000u
 
-/* An event channel's end: a send before the wait is remembered. */
-static struct port {
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	bool pending;
-	u32 sent;
-} to_producer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 },
-  to_consumer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
+static struct port to_producer = PORT_INIT, to_consumer = PORT_INIT;
 
 static char data[SIZE];
 static u32 prod = (u32)-500, cons = (u32)-500;
 static bool stuck;
-
-static void port_send(struct port *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->pending = true;
-	p->sent++;
-	pthread_cond_signal(&p->cond);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* A lost event shows as a wait of ten seconds. */
-static bool port_wait(struct port *p)
-{
-	struct timespec until;
-	int err = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
-	pthread_mutex_lock(&p->lock);
-	while (!p->pending && !err)
-		err = pthread_cond_timedwait(&p->cond, &p->lock, &until);
-	p->pending = false;
-	pthread_mutex_unlock(&p->lock);
-	return !err;
-}
 
 static void *produce(void *unused)
 {

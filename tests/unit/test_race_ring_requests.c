@@ -4,17 +4,16 @@
  * wrap: every request arrives as it was, is answered once, in an order of the backend's, nobody sleeps for ever, and
  * ThreadSanitizer, with which this is built, sees no byte of an entry that both touch without order.
  */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "../../ring-buffers/ring.c"
+#include "race_port.h"
 
 #define ENTRIES 4u
 #define TOTAL 200000u
@@ -28,14 +27,7 @@ struct response {
 	u32 id, word;
 };
 
-/* An event channel's end: a send before the wait is remembered. */
-static struct port {
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	bool pending;
-	u32 sent;
-} to_front = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 },
-  to_back = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
+static struct port to_front = PORT_INIT, to_back = PORT_INIT;
 
 static struct {
 	struct ring_header header;
@@ -43,31 +35,6 @@ static struct {
 } page;
 
 static bool stuck, wrong;
-
-static void port_send(struct port *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->pending = true;
-	p->sent++;
-	pthread_cond_signal(&p->cond);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* A lost event shows as a wait of ten seconds. */
-static bool port_wait(struct port *p)
-{
-	struct timespec until;
-	int err = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
-	pthread_mutex_lock(&p->lock);
-	while (!p->pending && !err)
-		err = pthread_cond_timedwait(&p->cond, &p->lock, &until);
-	p->pending = false;
-	pthread_mutex_unlock(&p->lock);
-	return !err;
-}
 
 static void flag(bool *what)
 {
