@@ -75,7 +75,7 @@ static void deaf(void *unused)
 {
 }
 
-int evil_start(struct evil *e, void (*fn)(void *evil))
+static int start(struct evil *e, void (*fn)(void *evil))
 {
 	u64 port;
 	int err = back_read_front_u64(e->back, "event-channel", ~0u, &port);
@@ -89,7 +89,7 @@ int evil_start(struct evil *e, void (*fn)(void *evil))
 	return e->thread ? 0 : -ENOMEM;
 }
 
-void evil_disconnect(struct evil *e)
+static void stop(struct evil *e)
 {
 	e->stop = true;
 	if (e->thread)
@@ -100,6 +100,27 @@ void evil_disconnect(struct evil *e)
 	e->port = -1;
 	back_ring_unmap(&e->pages[0]);
 	back_ring_unmap(&e->pages[1]);
+}
+
+int evil_start(struct evil *e, int err, void (*fn)(void *evil))
+{
+	if (!err)
+		err = start(e, fn);
+	if (err) {
+		printf("evil: %s: not connected, error %d\n", e->back->path, err);
+		stop(e);
+	}
+	return err;
+}
+
+void evil_disconnect(struct backend *b)
+{
+	stop(b->data);
+}
+
+void evil_remove(struct backend *b)
+{
+	kfree(b->data);
 }
 
 void evil_send(struct evil *e, u32 times)

@@ -21,8 +21,10 @@ u64 evil_random(void);
 bool evil_is(const struct evil *e, const char *mode);
 struct evil *evil_probe(struct backend *b);
 int evil_connect(struct evil *e, u32 which, const char *ref, u32 count, u32 slot);	/* maps a ring; ref is its key */
-int evil_start(struct evil *e, void (*fn)(void *evil));	/* binds event-channel, starts the thread */
-void evil_disconnect(struct evil *e);
+/* Of connect() the end: binds event-channel and starts the thread, or, on an error then or before, puts all away. */
+int evil_start(struct evil *e, int err, void (*fn)(void *evil));
+void evil_disconnect(struct backend *b);
+void evil_remove(struct backend *b);
 void evil_send(struct evil *e, u32 times);
 void evil_flap(struct evil *e);		/* our own state, quickly and in any order, but not for ever */
 

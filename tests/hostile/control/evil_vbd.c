@@ -120,23 +120,9 @@ static int connect(struct backend *b)
 	back_write(b, XS_NO_TX, "sector-size", evil_is(e, "sector-size-0") ? "0" : evil_is(e, "sector-size-3") ? "3" : "512");
 	back_write(b, XS_NO_TX, "physical-sector-size", "18446744073709551615");
 	back_write(b, XS_NO_TX, "info", "0");
-	if (!err)
-		err = evil_start(e, serve);
-	if (err) {
-		printf("evil: %s: not connected, error %d\n", b->path, err);
-		evil_disconnect(e);
-	}
-	return err;
+	return evil_start(e, err, serve);
 }
 
-static void disconnect(struct backend *b)
-{
-	evil_disconnect(b->data);
-}
-
-static void remove(struct backend *b)
-{
-	kfree(b->data);
-}
-
-const struct backend_driver evil_vbd = { .type = "evil-vbd", .probe = probe, .connect = connect, .disconnect = disconnect, .remove = remove };
+const struct backend_driver evil_vbd = {
+	.type = "evil-vbd", .probe = probe, .connect = connect, .disconnect = evil_disconnect, .remove = evil_remove,
+};

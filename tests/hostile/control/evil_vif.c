@@ -150,23 +150,9 @@ static int connect(struct backend *b)
 
 	if (!err)
 		err = evil_connect(e, RX, "rx-ring-ref", 1, sizeof(struct netif_rx_request));
-	if (!err)
-		err = evil_start(e, serve);
-	if (err) {
-		printf("evil: %s: not connected, error %d\n", b->path, err);
-		evil_disconnect(e);
-	}
-	return err;
+	return evil_start(e, err, serve);
 }
 
-static void disconnect(struct backend *b)
-{
-	evil_disconnect(b->data);
-}
-
-static void remove(struct backend *b)
-{
-	kfree(b->data);
-}
-
-const struct backend_driver evil_vif = { .type = "evil-vif", .probe = probe, .connect = connect, .disconnect = disconnect, .remove = remove };
+const struct backend_driver evil_vif = {
+	.type = "evil-vif", .probe = probe, .connect = connect, .disconnect = evil_disconnect, .remove = evil_remove,
+};

@@ -84,13 +84,16 @@ bool attack_wait_state(struct attack *a, u32 states, u64 ms)
 	return true;
 }
 
+bool attack_close(struct attack *a)
+{
+	attack_write(a, "state", "%u", XenbusStateClosed);
+	return attack_wait_state(a, STATE(XenbusStateClosed), ATTACK_PATIENCE);
+}
+
 bool attack_rest(struct attack *a)
 {
-	if (!(STATE(XenbusStateInitWait) & STATE(attack_back_state(a)))) {
-		attack_write(a, "state", "%u", XenbusStateClosed);
-		if (!attack_wait_state(a, STATE(XenbusStateClosed), ATTACK_PATIENCE))
-			return false;
-	}
+	if (attack_back_state(a) != XenbusStateInitWait && !attack_close(a))
+		return false;
 	attack_write(a, "state", "%u", XenbusStateInitialising);
 	return attack_wait_state(a, STATE(XenbusStateInitWait), ATTACK_PATIENCE);
 }

@@ -37,6 +37,7 @@ bool attack_take(struct attack *a, const char *type);	/* the first device of tha
 int attack_write(struct attack *a, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 u32 attack_back_state(struct attack *a);
 bool attack_wait_state(struct attack *a, u32 states, u64 ms);	/* any of a set of bits */
+bool attack_close(struct attack *a);	/* our end, and until the backend's is */
 bool attack_rest(struct attack *a);	/* Closed, then Initialising: until the backend is InitWait */
 
 bool attack_page_make(struct attack *a, struct attack_page *p, bool readonly);

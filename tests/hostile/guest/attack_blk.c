@@ -73,8 +73,7 @@ static bool begin(void)
 
 static void end(void)
 {
-	attack_write(&a, "state", "%u", XenbusStateClosed);
-	attack_wait_state(&a, STATE(XenbusStateClosed), ATTACK_PATIENCE);
+	attack_close(&a);
 	put_away();
 }
 
