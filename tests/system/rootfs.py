@@ -2,13 +2,15 @@
 """A Debian root filesystem, made by mmdebstrap once into build/linux, and the ramdisks from which a kernel finds it.
 
 One image serves every role: as domain 0 of real Xen (xl, xenstored, blkback, netback), as a guest, and on the bare machine. What
-runs in it is the script that the kernel's command line names as `task=`, from the folder tests/system/rootfs.
+runs in it is the script that the kernel's command line names as `task=`, from the folder tests/system/rootfs. The tests that use it
+are made of chapters, each of which gives its verdicts.
 """
 import fcntl
 import glob
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import debian
@@ -99,3 +101,37 @@ def make_initrd(target, release, extra=()):
     with open(target, "wb") as f:
         f.write(debian.archive(files))
     return target
+
+
+class Verdicts:
+    """One TAP line each; below a bad one the end of what was printed."""
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def __call__(self, good, what, text=""):
+        self.count += 1
+        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
+        if not good:
+            self.failed += 1
+            print("".join(f"#   {line}\n" for line in text.splitlines()[-25:]), end="")
+
+
+def run_chapters(chapters, words, machine, *rest):
+    """Those whose title holds all words, as chapter(machine, verdict, ...); the exit status."""
+    verdict = Verdicts()
+    for title, chapter in chapters.items():
+        if all(w in title for w in words):
+            print("# " + title, flush=True)
+            chapter(machine, verdict, *rest)
+    print(f"1..{verdict.count}")
+    print(f"{verdict.count - verdict.failed} passed, {verdict.failed} failed")
+    return 1 if verdict.failed or not verdict.count else 0
+
+
+def exit_with(main):
+    """What Debian does not have here is a failure with a name."""
+    try:
+        sys.exit(main())
+    except (debian.Missing, OSError) as e:
+        print(f"not ok 1 - {e}\n0 passed, 1 failed")
+        sys.exit(1)
