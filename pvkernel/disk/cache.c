@@ -6,7 +6,9 @@
  *
  * Reading ahead: a miss just behind what was read last takes twice as many pages as the time before, up to 32, in one request.
  * Writing back: all dirty pages together, in the order of the disk, neighbours in one request; at a flush, or when the
- * oldest page is dirty and its place is needed. A page is clean when the disk has answered well, and dirty still when not.
+ * oldest page is dirty and its place is needed. A page is clean when the disk has answered well, and dirty still when not. Then
+ * each flush tries again, and so does who needs its place; that one takes it in any case. So a disk that refuses writes does not
+ * fill the cache for ever, and what is lost with the place is told: by the next write or flush, and by a line.
  */
 #include <abi/errno.h>
 
@@ -27,6 +29,15 @@ struct page {
 	u64 number;
 	char *data;
 	bool used, dirty;
+	int err;		/* why it is dirty still: how its last write ended */
+};
+
+struct run {			/* a request of consecutive pages */
+	struct block_request r;
+	struct block_piece pieces[MAX_RUN];
+	struct wait_queue ended;
+	bool done;
+	int err;
 };
 
 struct cache {
@@ -38,6 +49,8 @@ struct cache {
 	struct page **sorted;	/* room for all, while writing back */
 	u32 count, dirty;
 	u64 last, ahead;	/* the page behind what was read last, and how many were */
+	int error;		/* why a page was lost, until a flush has told it */
+	struct run run;
 	struct cache_counts counts;
 };
 
@@ -94,14 +107,6 @@ static u32 page_bytes(const struct cache *c, u64 number)
 
 /* --- requests of consecutive pages ------------------------------------------------------------------------ */
 
-struct run {
-	struct block_request r;
-	struct block_piece pieces[MAX_RUN];
-	struct wait_queue ended;
-	bool done;
-	int err;
-};
-
 static void run_done(struct block_request *r, int err)
 {
 	struct run *run = r->owner;
@@ -115,18 +120,16 @@ static void run_done(struct block_request *r, int err)
 
 static int transfer(struct cache *c, enum block_op op, struct page *const *pages, u32 count)
 {
-	struct run *run = kmalloc(sizeof(*run));
+	struct run *run = &c->run;
 	u64 bytes = 0;
 	bool irq;
-	int err;
 
-	if (!run)
-		return -ENOMEM;
 	for (u32 i = 0; i < count; i++) {
 		run->pieces[i] = (struct block_piece){ .page = pages[i]->data, .length = page_bytes(c, pages[i]->number) };
 		bytes += run->pieces[i].length;
 	}
 	run->ended = (struct wait_queue)WAIT_QUEUE_INIT(run->ended);
+	run->done = false;
 	run->r = (struct block_request){ .op = op, .sector = pages[0]->number * PAGE_SECTORS, .sectors = bytes >> SECTOR_SHIFT,
 					 .pieces = run->pieces, .nr_pieces = count, .done = run_done, .owner = run };
 	block_submit(c->device, &run->r);
@@ -135,9 +138,7 @@ static int transfer(struct cache *c, enum block_op op, struct page *const *pages
 	while (!run->done)
 		wait_on(&run->ended);
 	irq_restore(irq);
-	err = run->err;
-	kfree(run);
-	return err;
+	return run->err;
 }
 
 static u32 run_limit(const struct cache *c)
@@ -175,24 +176,26 @@ static void sort(struct page **pages, u32 count)
 	}
 }
 
-static u32 collect_dirty(struct cache *c)
+static u32 collect_dirty(struct cache *c, bool refused)
 {
 	u32 n = 0;
 
 	for (u32 i = 0; i < c->count; i++) {
-		if (c->all[i].dirty)
+		if (c->all[i].dirty && (refused || !c->all[i].err))
 			c->sorted[n++] = &c->all[i];
 	}
 	sort(c->sorted, n);
 	return n;
 }
 
-static int write_run(struct cache *c, struct page *const *pages, u32 count)
+static int write_pages(struct cache *c, struct page *const *pages, u32 count)
 {
 	int err = transfer(c, BLOCK_WRITE, pages, count);
 
-	for (u32 i = 0; !err && i < count; i++)
-		pages[i]->dirty = false;
+	for (u32 i = 0; i < count; i++) {
+		pages[i]->dirty = err;
+		pages[i]->err = err;
+	}
 	if (!err) {
 		c->dirty -= count;
 		c->counts.written_back += count;
@@ -200,10 +203,26 @@ static int write_run(struct cache *c, struct page *const *pages, u32 count)
 	return err;
 }
 
-/* All that can be, even if some cannot; the first error. */
-static int write_back(struct cache *c)
+/* A page that the disk refuses does not keep its neighbours from being written. */
+static int write_run(struct cache *c, struct page *const *pages, u32 count)
 {
-	u32 n = c->dirty ? collect_dirty(c) : 0, run;
+	int first = write_pages(c, pages, count);
+
+	if (!first || count == 1)
+		return first;
+	first = 0;
+	for (u32 i = 0; i < count; i++) {
+		int err = write_pages(c, pages + i, 1);
+
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* All that can be, even if some cannot; the first error. refused: also those whose last write failed. */
+static int write_back(struct cache *c, bool refused)
+{
+	u32 n = c->dirty ? collect_dirty(c, refused) : 0, run;
 	int first = 0;
 
 	for (u32 i = 0; i < n; i += run) {
@@ -219,20 +238,31 @@ static int write_back(struct cache *c)
 
 /* --- reading ------------------------------------------------------------------------------------------------ */
 
-/* The oldest page, free for another number. */
-static int reuse(struct cache *c, struct page **p)
+static void lose(struct cache *c, struct page *p)
 {
-	*p = list_entry(c->pages.next, struct page, age);
-	if ((*p)->dirty) {
-		int err = write_back(c);
+	if (!c->error)
+		printf("%s: a write of page %lu failed (%d), and its place is needed: what was written is lost\n", c->device->name, p->number, p->err);
+	c->error = c->error ? c->error : p->err;
+	p->dirty = false;
+	c->dirty--;
+	c->counts.lost++;
+}
 
-		if ((*p)->dirty)
-			return err;
+/* The oldest page, free for another number. */
+static struct page *reuse(struct cache *c)
+{
+	struct page *p = list_entry(c->pages.next, struct page, age);
+
+	if (p->dirty) {
+		p->err = 0;
+		write_back(c, false);
 	}
-	if ((*p)->used)
-		unhash(c, *p);
-	touch(c, *p);
-	return 0;
+	if (p->dirty)
+		lose(c, p);
+	if (p->used)
+		unhash(c, p);
+	touch(c, p);
+	return p;
 }
 
 static u64 window(struct cache *c, u64 number)
@@ -249,11 +279,9 @@ static int fill(struct cache *c, u64 number)
 	u64 wanted = window(c, number), n = 0;
 	int err = 0;
 
-	while (!err && n < wanted && !find(c, number + n)) {
-		err = reuse(c, &pages[n]);
-		if (!err)
-			hash(c, pages[n], number + n);
-		n += !err;
+	for (; n < wanted && !find(c, number + n); n++) {
+		pages[n] = reuse(c);
+		hash(c, pages[n], number + n);
 	}
 	if (n)
 		err = transfer(c, BLOCK_READ, pages, n);
@@ -283,19 +311,17 @@ static int get(struct cache *c, u64 number, struct page **p)
 }
 
 /* To be written whole: what the disk has of it does not matter. */
-static int get_blank(struct cache *c, u64 number, struct page **p)
+static struct page *get_blank(struct cache *c, u64 number)
 {
-	int err;
+	struct page *p = find(c, number);
 
-	*p = find(c, number);
-	if (*p) {
-		touch(c, *p);
-		return 0;
+	if (p) {
+		touch(c, p);
+		return p;
 	}
-	err = reuse(c, p);
-	if (!err)
-		hash(c, *p, number);
-	return err;
+	p = reuse(c);
+	hash(c, p, number);
+	return p;
 }
 
 /* --- the outside --------------------------------------------------------------------------------------------- */
@@ -331,11 +357,15 @@ int cache_write(struct cache *c, u64 offset, const void *buf, size_t bytes)
 	u64 n;
 
 	mutex_lock(&c->lock);
+	err = err ? err : c->error;
 	for (const char *from = buf; !err && bytes; from += n, offset += n, bytes -= n) {
 		u64 number = offset / PAGE_SIZE;
 
 		n = MIN(bytes, PAGE_SIZE - offset % PAGE_SIZE);
-		err = n == page_bytes(c, number) ? get_blank(c, number, &p) : get(c, number, &p);
+		if (n == page_bytes(c, number))
+			p = get_blank(c, number);
+		else
+			err = get(c, number, &p);
 		if (err)
 			break;
 		memcpy(p->data + offset % PAGE_SIZE, from, n);
@@ -351,7 +381,9 @@ int cache_flush(struct cache *c)
 	int err;
 
 	mutex_lock(&c->lock);
-	err = write_back(c);
+	err = write_back(c, true);
+	err = err ? err : c->error;
+	c->error = 0;
 	err = err ? err : block_flush(c->device);
 	mutex_unlock(&c->lock);
 	return err;

@@ -7,7 +7,8 @@
  * What is on the disk. Before the first change after a sync the superblock says "not clean"; fs_sync() writes all, and then that it
  * is clean. So a filesystem that was not synced is known to be so, and e2fsck has something to do; one that was is sound as it is.
  * A journal is not written; one that holds something (a Linux that crashed) makes the filesystem read-only here, since it
- * is the journal's to say what is on the disk.
+ * is the journal's to say what is on the disk. When the disk has refused something for so long that the cache has lost it, it may
+ * have been a directory or an inode: nothing is changed from then on (-EIO), and the disk stays "not clean".
  */
 #include <errno.h>
 
@@ -151,15 +152,20 @@ static errcode_t write_state(bool valid)
 	return ext2fs_flush2(fs, 0);
 }
 
+static errcode_t check_writable(void)
+{
+	if (!(fs->flags & EXT2_FLAG_RW))
+		return EXT2_ET_RO_FILSYS;
+	return cache_counts(ext_io_cache(fs->io)).lost ? EIO : 0;
+}
+
 /* Something is about to be changed. */
 static errcode_t begin_change(void)
 {
-	errcode_t err;
+	errcode_t err = check_writable();
 
-	if (!(fs->flags & EXT2_FLAG_RW))
-		return EXT2_ET_RO_FILSYS;
-	if (dirty)
-		return 0;
+	if (err || dirty)
+		return err;
 	err = write_state(false);
 	dirty = !err;
 	return err;
@@ -303,9 +309,10 @@ static errcode_t find_or_create(const char *path, u32 flags, ext2_ino_t *number)
 		return EISDIR;
 	if (!LINUX_S_ISREG(inode.i_mode))
 		return EINVAL;
-	if (flags & FS_WRITE && !(fs->flags & EXT2_FLAG_RW))
-		return EROFS;
-	return flags & FS_WRITE && flags & FS_TRUNCATE ? set_size(*number, 0) : 0;
+	if (!(flags & FS_WRITE))
+		return 0;
+	err = check_writable();
+	return err || !(flags & FS_TRUNCATE) ? err : set_size(*number, 0);
 }
 
 int fs_open(const char *path, u32 flags, struct fs_file **f)
@@ -630,6 +637,7 @@ int fs_sync(void)
 	mutex_lock(&lock);
 	if (fs && dirty && fs->flags & EXT2_FLAG_RW) {
 		err = ext2fs_flush2(fs, 0);
+		err = err ? err : check_writable();
 		if (!err && !any_removed()) {
 			err = write_state(true);
 			dirty = err;
@@ -646,7 +654,7 @@ int fs_usage(struct fs_usage *u)
 		return err;
 	*u = (struct fs_usage){ .block_size = fs->blocksize, .blocks = ext2fs_blocks_count(fs->super),
 				.blocks_free = ext2fs_free_blocks_count(fs->super), .inodes = fs->super->s_inodes_count,
-				.inodes_free = fs->super->s_free_inodes_count, .readonly = !(fs->flags & EXT2_FLAG_RW) };
+				.inodes_free = fs->super->s_free_inodes_count, .readonly = check_writable() != 0 };
 	snprintf(u->device, sizeof(u->device), "%s", device);
 	return leave(0);
 }

@@ -3,55 +3,23 @@
  * pvkernel/disk/{ext_fs,ext_io,cache}.c with libext2fs over a disk in memory that mke2fs made: random files and directories against
  * a model, open files that are removed, a full disk, a disk that fails; now and then the disk is judged by e2fsck and mounted anew.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#define DISK_SECTORS 8192u
+#include "cache_host.h"
 
-/* In place of the kernel's headers. */
+/* In place of more of the kernel's headers. */
 #define PVK_BOOT_H
 #define PVK_CMDLINE_H
-#define PVK_LIB_H
 #define PVK_LIBC_H
-#define PVK_MM_H
-#define PVK_MUTEX_H
-#define PVK_OPS_H
 #define PVK_TIME_H
-#include "../../pvkernel/include/list.h"
-#include "../../pvkernel/include/types.h"
-
-#define PAGE_SIZE 4096ul
-#define NO_PAGE 0ul
 #define NSEC_PER_SEC 1000000000ul
 #define NSEC_PER_MSEC 1000000ul
-#define WAIT_QUEUE_INIT(q) { 0 }
-#define MUTEX_INIT(m) { 0 }
-
-struct wait_queue { int unused; };
-struct mutex { int locked; };
 
 static struct { char cmdline[8]; } boot;
 static u64 clock_ns;
 
-static bool irq_save(void) { return true; }
-static void irq_restore(bool was) { }
-static void mutex_lock(struct mutex *m) { assert_int_equal(m->locked++, 0); }
-static void mutex_unlock(struct mutex *m) { m->locked--; }
-static void wait_on(struct wait_queue *q) { fail(); }
-static void wake_up(struct wait_queue *q) { }
-static u64 page_alloc(void) { return (u64)aligned_alloc(PAGE_SIZE, PAGE_SIZE) >> 12; }
-static void page_free(u64 pfn) { free((void *)(pfn << 12)); }
-static void *pfn_to_virt(u64 pfn) { return (void *)(pfn << 12); }
-static u64 virt_to_pfn(const void *va) { return (u64)va >> 12; }
-static void *kmalloc(size_t size) { return calloc(1, size); }
-static void kfree(void *p) { free(p); }
 static u64 now(void) { return clock_ns; }
 static void thread_sleep(u64 ns) { clock_ns += ns; }
 static bool cmdline_get(const char *line, const char *key, char *buf, size_t size) { return false; }
@@ -60,45 +28,16 @@ static bool cmdline_get(const char *line, const char *key, char *buf, size_t siz
 #define __errno_location kernel_errno_location
 #define getenv kernel_getenv
 #define printf(...) ((void)0)
-#define find cache_find
-#include "../../pvkernel/disk/cache.c"
-#undef find
 #include "../../pvkernel/disk/ext_io.c"
 #include "../../pvkernel/disk/ext_fs.c"
 #undef printf
 
 /* --- the disk ------------------------------------------------------------------------------------------------------ */
 
-#define BYTES (4ul << 20)
 #define IMAGE "build/unit/ext_fs.img"
 
-static u8 disk[BYTES];
-static u32 fail_one_in;
-static struct block_device device_of_test = { .name = "xvda", .sectors = BYTES / SECTOR_SIZE, .max_pieces = 16, .scanned = true };
-
-struct block_device *block_get(const char *name) { return strcmp(name, "xvda") ? NULL : &device_of_test; }
-struct block_device *block_hold(struct block_device *d) { return d; }
-void block_put(struct block_device *d) { }
-void block_kick(struct block_device *d) { }
+struct block_device *block_get(const char *name) { return strcmp(name, "xvda") ? NULL : &disk_device; }
 int block_flush(struct block_device *d) { return 0; }
-
-void block_submit(struct block_device *d, struct block_request *r)
-{
-	u8 *at = disk + r->sector * SECTOR_SIZE;
-
-	assert_true(r->nr_pieces <= d->max_pieces && r->sector + r->sectors <= d->sectors);
-	if (fail_one_in && rand() % fail_one_in == 0) {
-		r->done(r, -EIO);
-		return;
-	}
-	for (u32 i = 0; i < r->nr_pieces; i++) {
-		u8 *page = (u8 *)r->pieces[i].page + r->pieces[i].offset;
-
-		memcpy(r->op == BLOCK_READ ? page : at, r->op == BLOCK_READ ? at : page, r->pieces[i].length);
-		at += r->pieces[i].length;
-	}
-	r->done(r, 0);
-}
 
 static void shell(const char *command)
 {
@@ -114,7 +53,7 @@ static void make_disk(const char *kind)
 	snprintf(command, sizeof(command), "PATH=$PATH:/sbin rm -f " IMAGE "; PATH=$PATH:/sbin mke2fs -q -t %s " IMAGE " 4M", kind);
 	shell(command);
 	f = fopen(IMAGE, "rb");
-	assert_int_equal(fread(disk, 1, BYTES, f), BYTES);
+	assert_int_equal(fread(disk, 1, DISK_BYTES, f), DISK_BYTES);
 	fclose(f);
 }
 
@@ -122,7 +61,7 @@ static void judge_disk(void)
 {
 	FILE *f = fopen(IMAGE, "wb");
 
-	assert_int_equal(fwrite(disk, 1, BYTES, f), BYTES);
+	assert_int_equal(fwrite(disk, 1, DISK_BYTES, f), DISK_BYTES);
 	fclose(f);
 	shell("PATH=$PATH:/sbin e2fsck -fn " IMAGE " >build/unit/ext_fs.e2fsck 2>&1 || { cat build/unit/ext_fs.e2fsck; false; }");
 }
@@ -287,10 +226,53 @@ static void test_failing_disk(void **state)
 	unmount();
 }
 
+/*
+ * What is written is refused for longer than the cache has place for it: the writer is told, nothing more is changed, and the disk, which has
+ * what had been synced, stays "not clean" also when it works again.
+ */
+static void test_refusing_disk(void **state)
+{
+	static u8 buf[64 << 10];
+	struct fs_usage usage;
+	struct fs_file *f;
+	s64 done = 0;
+	u32 i;
+
+	make_disk("ext4");
+	memset(model, 0, sizeof(model));
+	assert_int_equal(fs_open("/kept", FS_WRITE | FS_CREATE, &f), 0);
+	assert_int_equal(fs_write(f, 0, "synced", 6), 6);
+	assert_int_equal(fs_close(f), 0);
+	assert_int_equal(fs_sync(), 0);
+	assert_int_equal(fs_open("/big", FS_WRITE | FS_CREATE, &f), 0);
+	bad_sectors = DISK_SECTORS;
+	for (i = 0; i < 100 && done >= 0; i++)
+		done = fs_write(f, i * sizeof(buf), buf, sizeof(buf));
+	assert_int_equal(done, -EIO);
+	assert_true(i > 20);
+	assert_int_equal(fs_write(f, 0, buf, 1), -EIO);
+	assert_int_equal(fs_close(f), 0);
+	assert_int_equal(fs_remove("/kept"), -EIO);
+	assert_int_equal(fs_usage(&usage), 0);
+	assert_true(usage.readonly);
+	assert_int_equal(fs_open("/kept", 0, &f), 0);
+	assert_int_equal(fs_read(f, 0, buf, sizeof(buf)), 6);
+	assert_memory_equal(buf, "synced", 6);
+	assert_int_equal(fs_close(f), 0);
+	bad_sectors = 0;
+	assert_int_equal(fs_sync(), -EIO);
+	assert_int_equal(fs_sync(), -EIO);
+	unmount();
+	assert_int_equal(fs_usage(&usage), 0);
+	assert_true(dirty && !usage.readonly);
+	unmount();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ext2), cmocka_unit_test(test_ext3), cmocka_unit_test(test_ext4), cmocka_unit_test(test_failing_disk),
+		cmocka_unit_test(test_refusing_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
