@@ -2,7 +2,8 @@
 /*
  * Addresses in a hash table of a fixed size. An entry is in the list of its key's bucket, or in the list of free ones; index 0
  * ends lists, so entry n is called n + 1. The bucket depends on a random multiplier, so nobody knows which addresses share
- * one; and nobody has more than mac_owner.max of them, so nobody can fill the table or make a list long.
+ * one; and nobody has more than mac_owner.max of them, so nobody can fill the table or make a list long. For old ones all are looked
+ * through, so that is done once a while, however many addresses somebody sends from.
  *
  * An address that was fixed stays its owner's until mac_forget(). A learned one moves to whoever sends from it next.
  */
@@ -104,8 +105,10 @@ bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now)
 	}
 	if (e && e->fixed)
 		return false;
-	if (o->entries >= o->max || !t->first_free)
+	if ((o->entries >= o->max || !t->first_free) && now - t->looked_through > MAC_LOOK) {
+		t->looked_through = now;
 		remove_expired(t, now);
+	}
 	if (o->entries >= o->max)
 		return false;
 	e = lookup(t, key);

@@ -8,6 +8,7 @@
 #define MAC_ENTRIES 2048
 #define MAC_BUCKETS 512
 #define MAC_AGE (300ul * 1000000000ul)	/* ns after which a learned address is forgotten */
+#define MAC_LOOK 1000000000ul		/* ns at least between two looks for such */
 
 /* Embedded in who owns addresses. */
 struct mac_owner {
@@ -24,6 +25,7 @@ struct mac_entry {
 
 struct mac_table {
 	u64 seed;			/* odd */
+	u64 looked_through;
 	u16 first_free;
 	u16 bucket[MAC_BUCKETS];	/* index + 1 of the first entry */
 	struct mac_entry entry[MAC_ENTRIES];

@@ -174,9 +174,21 @@ static struct port *find_port(struct port *from, const u8 *frame, u16 vlan, bool
 	return to;
 }
 
+/*
+ * A bridge keeps to itself what is for bridges (IEEE 802.1D, 7.12.6), else a guest could be one to those of the machine's network. TCP has
+ * no groups: a large packet to one would be cut into thousands for each port.
+ */
+static bool may_pass(const struct packet *p)
+{
+	static const u8 bridges[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+	const u8 *to = p->pieces[0].data;
+
+	return !(to[0] & 1) || (!p->gso_type && (memcmp(to, bridges, 5) || to[5] > 0x0f));
+}
+
 static bool accept(struct port *port, struct packet *p)
 {
-	if (p->length < ETH_HEADER || !packet_pull_up(p, ETH_HEADER) || !tag_take(p, &port->config)) {
+	if (p->length < ETH_HEADER || !packet_pull_up(p, ETH_HEADER) || !tag_take(p, &port->config) || !may_pass(p)) {
 		port->refused++;
 		return false;
 	}

@@ -43,7 +43,7 @@ struct port {
 	struct mac_owner addresses;
 	struct port *touched[PORT_TOUCHED];	/* by this port's packets, since the last port_flush(); referenced */
 	u32 nr_touched;
-	u64 forged, refused, unsent;	/* dropped: wrong source; tagged, too short; nowhere to go */
+	u64 forged, refused, unsent;	/* dropped: wrong source; tagged, too short, no switch's to pass; nowhere to go */
 };
 
 void switch_init(void);
