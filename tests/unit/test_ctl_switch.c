@@ -193,6 +193,10 @@ static void test_addresses_of_others(void **state)
 		send_type(1, everybody, mac, 0x1234, NULL, 50);
 	}
 	assert_int_equal(station[1].port->addresses.entries, GUEST_ADDRESSES);
+	assert_true(switch_table.looked_through == clock_ns);
+	clock_ns += MAC_LOOK;		/* too soon to look for old ones again */
+	send_type(1, everybody, mac, 0x1234, NULL, 50);
+	assert_false(switch_table.looked_through == clock_ns);
 	assert_int_equal(plug(3, &locked), 0);
 	station[3].device.mac[5] = 0;
 	port_remove(station[3].port);
@@ -261,6 +265,41 @@ static void test_forged(void **state)
 	assert_int_equal(station[1].got, 0);
 	send_type(0, station[1].device.mac, station[0].device.mac, ETHERTYPE_IPV4, ip, 15);
 	assert_int_equal(station[1].got, 0);
+	unplug_all();
+}
+
+static u32 send_arp(const void *arp)
+{
+	send_type(0, everybody, station[0].device.mac, ETHERTYPE_ARP, arp, 28);
+	return station[1].got;
+}
+
+/* From 0.0.0.0 ARP asks whether an address is taken; of others' addresses that makes them not take it. */
+static void test_arp_probes(void **state)
+{
+	u8 arp[28] = { 0, 1, 8, 0, 6, 4, 0, 1 };
+	struct port_config c = locked;
+
+	assert_true(filter_parse_ips("10.0.0.5", &c));
+	plug(0, &c);
+	plug(1, &locked);
+	memcpy(arp + 8, station[0].device.mac, 6);
+	memcpy(arp + 24, (u8[]){ 10, 0, 0, 5 }, 4);
+	assert_int_equal(send_arp(arp), 1);
+	arp[27] = 6;
+	assert_int_equal(send_arp(arp), 0);
+	arp[14] = 10, arp[17] = 5;
+	assert_int_equal(send_arp(arp), 1);
+	arp[4] = 8;			/* other lengths: then its addresses are elsewhere */
+	assert_int_equal(send_arp(arp), 0);
+	port_remove(station[0].port);
+	c.locked = false;		/* any Ethernet address, but none of others' in IPv4 */
+	plug(0, &c);
+	arp[4] = 6;
+	arp[8]++;
+	assert_int_equal(send_arp(arp), 1);
+	arp[17] = 6;
+	assert_int_equal(send_arp(arp), 0);
 	unplug_all();
 }
 
@@ -350,6 +389,76 @@ static void test_forged_ip6(void **state)
 	assert_false(ip6_passes(local, IPPROTO_ICMP6, echo, 24));
 	assert_false(ip6_passes(own, IP6_ROUTING, echo, 24));
 	assert_false(ip6_passes(own, IPPROTO_ICMP6, echo, 0));
+	unplug_all();
+}
+
+static void test_neighbour_probes(void **state)
+{
+	static const u8 none[16];
+	struct port_config c = locked;
+	u8 own[16], solicit[24] = { 135 };
+
+	assert_true(filter_parse_ips("fd00::5", &c));
+	plug(0, &c);
+	plug(1, &locked);
+	filter_parse_ip6("fd00::5", own);
+	filter_parse_ip6("fd00::6", solicit + 8);
+	assert_true(ip6_passes(own, IPPROTO_ICMP6, solicit, 24));	/* whose is it? */
+	assert_false(ip6_passes(none, IPPROTO_ICMP6, solicit, 24));	/* is it taken? */
+	memcpy(solicit + 8, own, 16);
+	assert_true(ip6_passes(none, IPPROTO_ICMP6, solicit, 24));
+	assert_false(ip6_passes(none, IPPROTO_ICMP6, solicit, 23));
+	assert_false(ip6_passes(none, 50, solicit, 24));
+	assert_false(ip6_passes(none, FRAGMENT, solicit, 24));
+	unplug_all();
+}
+
+/* An advertisement cut so that its target is in the second fragment, and what lies where it would be is only padding. */
+static void test_padding_is_no_target(void **state)
+{
+	u8 ip[72] = { 0x60, 0, 0, 0, 0, 16, FRAGMENT, 255 }, *fragment = ip + 40, *advert = ip + 48;
+	struct port_config c = locked;
+
+	assert_true(filter_parse_ips("fd00::5", &c));
+	plug(0, &c);
+	plug(1, &locked);
+	filter_parse_ip6("fd00::5", ip + 8);
+	ip[24] = 0xff;
+	fragment[0] = IPPROTO_ICMP6;
+	fragment[3] = 1;
+	advert[0] = 136;
+	filter_parse_ip6("fd00::5", advert + 8);
+	send_type(0, everybody, station[0].device.mac, ETHERTYPE_IPV6, ip, 72);
+	assert_int_equal(station[1].got, 0);
+	ip[5] = 32;
+	send_type(0, everybody, station[0].device.mac, ETHERTYPE_IPV6, ip, 72);
+	assert_int_equal(station[1].got, 1);
+	unplug_all();
+}
+
+static void test_groups(void **state)
+{
+	u8 bridges[6] = { 0x01, 0x80, 0xc2, 0, 0, 0 };
+	struct packet *p = make_packet(false, IPPROTO_TCP, 60000, 0);
+
+	plug(0, &open_port);
+	plug(1, &locked);
+	for (u32 last = 0; last <= 16; last++) {
+		bridges[5] = last;
+		send(0, bridges);
+		assert_int_equal(station[1].got, last > 15);
+	}
+	p->csum_blank = true;
+	p->gso_type = XEN_NETIF_GSO_TYPE_TCPV4;
+	p->gso_size = PACKET_GSO_MIN;
+	p->pieces[0].data[0] |= 1;
+	p->pieces[0].data[6] &= ~1;
+	assert_true(packet_check_offload(p));
+	station[1].got = 0;
+	port_input(station[0].port, p);
+	port_flush(station[0].port);
+	assert_int_equal(station[1].got, 0);
+	assert_int_equal(station[0].port->refused, 17);
 	unplug_all();
 }
 
@@ -456,8 +565,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_full), cmocka_unit_test(test_random_ports), cmocka_unit_test(test_learning),
-		cmocka_unit_test(test_addresses_of_others), cmocka_unit_test(test_forged), cmocka_unit_test(test_ip_lists), cmocka_unit_test(test_ip6_text), cmocka_unit_test(test_forged_ip6),
-		cmocka_unit_test(test_tags), cmocka_unit_test(test_tagged_segments), cmocka_unit_test(test_short_and_shared),
+		cmocka_unit_test(test_addresses_of_others), cmocka_unit_test(test_forged), cmocka_unit_test(test_arp_probes), cmocka_unit_test(test_ip_lists),
+		cmocka_unit_test(test_ip6_text), cmocka_unit_test(test_forged_ip6), cmocka_unit_test(test_neighbour_probes),
+		cmocka_unit_test(test_padding_is_no_target), cmocka_unit_test(test_groups), cmocka_unit_test(test_tags), cmocka_unit_test(test_tagged_segments), cmocka_unit_test(test_short_and_shared),
 		cmocka_unit_test(test_flood_flushes), cmocka_unit_test(test_bridges_end),
 	};
 

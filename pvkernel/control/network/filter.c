@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Forged sources. A locked port sends from its own Ethernet address, also within ARP; with a list of addresses, only from those, in ARP and in
- * IPv4 (and from 0.0.0.0, which asks for one), and in IPv6 as filter_ip6.c has it.
+ * Forged sources. A locked port sends from its own Ethernet address, also within ARP; a port with a list of addresses only from those, in ARP and
+ * in IPv4 (and from 0.0.0.0, which asks for one), and in IPv6 as filter_ip6.c has it. ARP from 0.0.0.0 asks whether an address is taken, and who
+ * is about to take it then gives it up (RFC 5227, 2.1.1): so it may ask for those of the list alone.
  */
 #include "../../include/lib.h"
 #include "filter.h"
@@ -9,6 +10,7 @@
 #define ARP_LENGTH 28
 #define ARP_SENDER_MAC 8
 #define ARP_SENDER_IP 14
+#define ARP_TARGET_IP 24
 #define IPV4_SOURCE 12
 
 static bool has_list(const struct port_config *c)
@@ -16,12 +18,13 @@ static bool has_list(const struct port_config *c)
 	return c->nr_ips || c->nr_ip6s;
 }
 
-static bool allowed_ip(const struct port_config *c, const u8 *ip)
+static bool is_none(const u8 *ip)
 {
-	static const u8 none[4];
+	return !(ip[0] | ip[1] | ip[2] | ip[3]);
+}
 
-	if (!has_list(c) || !memcmp(ip, none, 4))
-		return true;
+static bool is_listed(const struct port_config *c, const u8 *ip)
+{
 	for (u32 i = 0; i < c->nr_ips; i++) {
 		if (!memcmp(ip, c->ips[i], 4))
 			return true;
@@ -31,12 +34,15 @@ static bool allowed_ip(const struct port_config *c, const u8 *ip)
 
 static bool arp_passes(struct packet *p, const struct port_config *c, const u8 *mac)
 {
+	static const u8 of_ipv4_over_ethernet[6] = { 0, 1, 8, 0, 6, 4 };
 	u8 arp[ARP_LENGTH];
 
 	if (p->length < ETH_HEADER + ARP_LENGTH)
 		return false;
 	packet_read(p, ETH_HEADER, arp, ARP_LENGTH);
-	return !memcmp(arp + ARP_SENDER_MAC, mac, 6) && allowed_ip(c, arp + ARP_SENDER_IP);
+	if (memcmp(arp, of_ipv4_over_ethernet, 6) || (c->locked && memcmp(arp + ARP_SENDER_MAC, mac, 6)))
+		return false;
+	return !has_list(c) || is_listed(c, arp + (is_none(arp + ARP_SENDER_IP) ? ARP_TARGET_IP : ARP_SENDER_IP));
 }
 
 static bool ipv4_passes(struct packet *p, const struct port_config *c)
@@ -46,7 +52,7 @@ static bool ipv4_passes(struct packet *p, const struct port_config *c)
 	if (p->length < ETH_HEADER + IPV4_SOURCE + 4)
 		return false;
 	packet_read(p, ETH_HEADER + IPV4_SOURCE, source, 4);
-	return allowed_ip(c, source);
+	return is_none(source) || is_listed(c, source);
 }
 
 bool filter_passes(struct packet *p, const struct port_config *c, const u8 mac[6])
@@ -57,7 +63,7 @@ bool filter_passes(struct packet *p, const struct port_config *c, const u8 mac[6
 		return false;
 	switch (packet_ethertype(p)) {
 	case ETHERTYPE_ARP:
-		return !c->locked || arp_passes(p, c, mac);
+		return (!c->locked && !has_list(c)) || arp_passes(p, c, mac);
 	case ETHERTYPE_IPV4:
 		return !has_list(c) || ipv4_passes(p, c);
 	case ETHERTYPE_IPV6:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IPv6 of a port that has a list of addresses. It sends from those, from the link-local one that its Ethernet address makes, and from ::, which
- * asks whether an address is taken. Of neighbour discovery it answers for these addresses alone, and it is no router: it advertises
- * and redirects nothing. What cannot be judged does not pass: headers that are not followed here, or that a fragment has behind it.
+ * IPv6 of a port that has a list of addresses. It sends from those, from the link-local one that its Ethernet address makes, and ICMP from ::, which
+ * asks whether one of them is taken: who is about to take an address that another asks for so gives it up. Of neighbour discovery it answers for
+ * these addresses alone, and it is no router: it advertises and redirects nothing. What cannot be judged does not pass: headers that are not
+ * followed here, or that a fragment has behind it. Padding behind a datagram is not of it: nobody who gets it sees that.
  */
 #include "../../include/lib.h"
 #include "filter.h"
@@ -12,8 +13,16 @@
 #define FRAGMENT_HEADER 8
 #define NO_GAP 9
 
-enum { ND_ROUTER_ADVERTISEMENT = 134, ND_ADVERTISEMENT = 136, ND_REDIRECT = 137 };
+enum { ND_ROUTER_ADVERTISEMENT = 134, ND_SOLICITATION = 135, ND_ADVERTISEMENT = 136, ND_REDIRECT = 137 };
 enum { IP6_HOP_BY_HOP = 0, IP6_ROUTING = 43, IP6_FRAGMENT = 44, IP6_AUTHENTICATION = 51, IP6_DESTINATION = 60 };
+
+struct datagram {
+	const struct packet *packet;
+	u32 end;
+	bool anonymous;			/* from :: */
+	const struct port_config *config;
+	const u8 *mac;
+};
 
 static void link_local(const u8 mac[6], u8 ip[16])
 {
@@ -41,61 +50,63 @@ static bool is_own(const struct port_config *c, const u8 *mac, const u8 *ip)
 	return false;
 }
 
-static bool read_at(const struct packet *p, u32 offset, void *to, u32 length)
+static bool read_at(const struct datagram *d, u32 offset, void *to, u32 length)
 {
-	if (offset + length > p->length)
+	if (offset + length > d->end)
 		return false;
-	packet_read(p, offset, to, length);
+	packet_read(d->packet, offset, to, length);
 	return true;
 }
 
 /* The message begins at `at`. */
-static bool icmp6_passes(const struct packet *p, u32 at, const struct port_config *c, const u8 *mac)
+static bool icmp6_passes(const struct datagram *d, u32 at)
 {
 	u8 type, target[16];
 
-	if (!read_at(p, at, &type, 1) || type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT)
+	if (!read_at(d, at, &type, 1) || type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT)
 		return false;
-	return type != ND_ADVERTISEMENT || (read_at(p, at + ND_TARGET, target, 16) && is_own(c, mac, target));
+	if (type != ND_ADVERTISEMENT && (type != ND_SOLICITATION || !d->anonymous))
+		return true;
+	return read_at(d, at + ND_TARGET, target, 16) && is_own(d->config, d->mac, target);
 }
 
 /* Where only an upper protocol may stand. */
-static bool upper_passes(const struct packet *p, u8 protocol, u32 at, const struct port_config *c, const u8 *mac)
+static bool upper_passes(const struct datagram *d, u8 protocol, u32 at)
 {
 	switch (protocol) {
 	case IP6_HOP_BY_HOP: case IP6_ROUTING: case IP6_FRAGMENT: case IP6_AUTHENTICATION: case IP6_DESTINATION:
 		return false;
 	case IPPROTO_ICMP6:
-		return icmp6_passes(p, at, c, mac);
+		return icmp6_passes(d, at);
 	default:
-		return true;
+		return !d->anonymous;
 	}
 }
 
 /* Fragments but the first say nothing without that. */
-static bool fragment_passes(const struct packet *p, u32 at, const struct port_config *c, const u8 *mac)
+static bool fragment_passes(const struct datagram *d, u32 at)
 {
 	u8 header[FRAGMENT_HEADER];
 
-	if (!read_at(p, at, header, sizeof(header)))
+	if (d->anonymous || !read_at(d, at, header, sizeof(header)))
 		return false;
-	return header[2] || header[3] & ~7 || upper_passes(p, header[0], at + FRAGMENT_HEADER, c, mac);
+	return header[2] || header[3] & ~7 || upper_passes(d, header[0], at + FRAGMENT_HEADER);
 }
 
 bool filter_passes_ip6(struct packet *p, const struct port_config *c, const u8 mac[6])
 {
 	static const u8 unspecified[16];
 	struct packet_headers h;
+	struct datagram d;
 	u8 source[16];
 
 	if (!packet_headers(p, &h))
 		return false;
 	packet_read(p, h.network + IP6_SOURCE, source, 16);
-	if (memcmp(source, unspecified, 16) && !is_own(c, mac, source))
+	d = (struct datagram){ p, h.end, !memcmp(source, unspecified, 16), c, mac };
+	if (!d.anonymous && !is_own(c, mac, source))
 		return false;
-	if (h.fragment)
-		return fragment_passes(p, h.transport, c, mac);
-	return upper_passes(p, h.protocol, h.transport, c, mac);
+	return h.fragment ? fragment_passes(&d, h.transport) : upper_passes(&d, h.protocol, h.transport);
 }
 
 /* --- text --- */
