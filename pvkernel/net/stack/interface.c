@@ -136,12 +136,21 @@ static u16_t checks(const struct packet *p)
 	return p->csum_valid || p->csum_blank ? CHECKS_AT_REST & ~NETIF_CHECKSUM_CHECK_UDP : CHECKS_AT_REST | NETIF_CHECKSUM_CHECK_TCP;
 }
 
-/* lwIP wants headers in one pbuf. Those of a packet with a blank checksum are, since it has been checked. Takes the reference; NULL: no memory. */
-static struct packet *with_headers(struct packet *p)
+/*
+ * lwIP wants headers in one pbuf, and writes into what it gets: where it puts fragments together, its own pointers over their headers. So what
+ * others hold, who would see them, is copied. Headers of a packet with a blank checksum are in one piece, since it has been checked.
+ */
+static bool is_ours(const struct packet *p)
+{
+	return p->references == 1 && (p->nr_pieces == 1 || p->csum_blank || p->pieces[0].length >= HEADERS_MAX);
+}
+
+/* Takes the reference; NULL: no memory. */
+static struct packet *own_packet(struct packet *p)
 {
 	struct packet *copy;
 
-	if (p->nr_pieces == 1 || p->csum_blank || p->pieces[0].length >= HEADERS_MAX)
+	if (is_ours(p))
 		return p;
 	copy = packet_copy(p);
 	packet_put(p);
@@ -161,7 +170,7 @@ static void interface_receive(struct net_device *d, struct packet *p)
 
 	if (!has_length(p))
 		packet_put(p);
-	else if ((p = with_headers(p)))
+	else if ((p = own_packet(p)))
 		chain = show_packet(p);
 	if (!chain) {
 		d->rx_dropped++;

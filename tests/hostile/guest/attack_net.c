@@ -3,7 +3,8 @@
  * `attack-net`: what a guest can do to the backend of its network interface, and to the switch behind it. A packet that is only wrong is
  * answered as such; one whose end cannot be found ends the connection; nothing that claims another's address gets through.
  *
- * `attack-net die`: packets to everybody without end, for being destroyed in the middle of them.
+ * `attack-net die`: packets to everybody without end, for being destroyed in the middle of them. `attack-net fragments`: datagrams to everybody in
+ * two parts, the latter first; whoever else gets them must get them as they were sent.
  */
 #include <abi/netif.h>
 
@@ -11,6 +12,7 @@
 #include "../../../pvkernel/include/gnttab.h"
 #include "../../../pvkernel/include/lib.h"
 #include "../../../pvkernel/include/mm.h"
+#include "../../../pvkernel/include/net.h"
 #include "../../../pvkernel/include/sched.h"
 #include "../../../pvkernel/include/shell.h"
 #include "../../../pvkernel/include/time.h"
@@ -22,6 +24,7 @@
 #define HEADERS 1000
 #define STORM 4096
 #define EVENTS 10000
+#define FRAGMENTS 20
 
 static struct attack a;
 static struct attack_ring tx, rx;
@@ -399,6 +402,33 @@ static void packets_of_one_connection(void)
 	end();
 }
 
+/* Of UDP, 8 bytes, to 255.255.255.255; where: in units of those. */
+static bool send_fragment(u8 id, u8 where, bool more)
+{
+	u8 ip[20] = { 0x45, 0, 0, 28, 0, id, more << 5, where, 64, IPPROTO_UDP, 0, 0, 10, 0, 0, 66, 255, 255, 255, 255 }, *f = frame.va;
+	u16 sum = ~checksum_fold(checksum_add(0, ip, sizeof(ip)));
+
+	good_frame(f);
+	f[12] = ETHERTYPE_IPV4 >> 8;
+	f[13] = ETHERTYPE_IPV4 & 0xff;
+	memcpy(ip + 10, &sum, sizeof(sum));
+	memcpy(f + ETH_HEADER, ip, sizeof(ip));
+	put()->size = ETH_HEADER + 28;
+	publish();
+	return answers() == NETIF_RSP_OKAY;
+}
+
+static int fragments(void)
+{
+	bool all = begin();
+
+	for (u32 id = 0; all && id < FRAGMENTS / 2; id++)
+		all = send_fragment(id, 1, false) && send_fragment(id, 0, true);
+	attack_said(WHO, "fragments to everybody", all ? "sent" : "BAD: not answered");
+	end();
+	return 0;
+}
+
 static int die(void)
 {
 	if (!begin())
@@ -418,10 +448,12 @@ static int cmd_attack_net(int argc, char **argv)
 		return 1;
 	if (argc > 1 && !strcmp(argv[1], "die"))
 		return die();
+	if (argc > 1 && !strcmp(argv[1], "fragments"))
+		return fragments();
 	packets_of_one_connection();
 	ends();
 	absurd_keys();
 	printf(WHO ": done\n");
 	return 0;
 }
-COMMAND_AS(attack_net, "attack-net", cmd_attack_net, "[die]: all that a frontend can do to the backend of its network");
+COMMAND_AS(attack_net, "attack-net", cmd_attack_net, "[die|fragments]: all that a frontend can do to the backend of its network");
