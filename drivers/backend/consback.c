@@ -4,8 +4,9 @@
  *
  *	event	masks the port, so that a guest that floods us with events gets one through; the console is due
  *	turn	the first in the list that is due and has tokens; it goes to the end of the list. At most TURN
- *		bytes. Found empty, it is not due any more and its port tells again.
- *	tokens	BURST at most, RATE more each second; a byte takes one, a turn TURN_COST whether it found any or not
+ *		bytes, LOG_TURN for the log. Found empty, it is not due any more and its port tells again.
+ *	tokens	BURST at most, RATE more each second; a byte takes one, also of what the log puts around a line, for a guest
+ *		may print nothing but newlines; a turn TURN_COST whether it found any or not. The log's may be owed
  *
  * So a guest that floods fills its ring and waits, a turn's length is bounded, and everybody gets one before
  * anybody gets two. Everything here is guarded by disabled interrupts, which on one CPU is a lock.
@@ -30,9 +31,10 @@
 #include "scrollback.h"
 
 #define TURN 512u
+#define LOG_TURN 128u
 #define TURN_COST 128u
 #define RATE (256 * 1024ul)
-#define BURST (64 * 1024ul)
+#define BURST (64 * 1024l)
 #define DEAD_KEPT 8
 #define LINE 200
 #define ESCAPE_KEY 0x1d			/* Ctrl-] */
@@ -46,7 +48,8 @@ struct console {
 	bool stopped;			/* the domain has ended */
 	struct byte_ring in, out;
 	u32 port;
-	u64 tokens, filled_at;
+	s64 tokens;
+	u64 filled_at;
 	u64 waits;			/* how often it was due without tokens */
 	struct scrollback scroll;
 	char line[LINE];		/* of the log, so far */
@@ -131,15 +134,28 @@ static void log_line(struct console *c)
 	char text[LINE + CONSBACK_NAME_MAX + 4];
 	int n = snprintf(text, sizeof(text), "[%s] %.*s\n", c->name, (int)c->line_length, c->line);
 
+	c->tokens -= n - (int)c->line_length;
 	c->line_length = 0;
 	console_write(text, MIN((size_t)n, sizeof(text) - 1));
 }
 
-bool consback_is_text(u8 before, u8 byte)
+/* Nothing that moves a terminal's cursor. Bytes of UTF-8 are text but for its control characters; before: the byte shown before. */
+static bool is_text(u8 before, u8 byte)
 {
 	if (before == 0xc2 && byte >= 0x80 && byte < 0xa0)
 		return false;
 	return byte == '\t' || (byte >= ' ' && byte != 0x7f);
+}
+
+size_t consback_text(char *to, const char *text, size_t length)
+{
+	size_t n = 0;
+
+	for (; length; length--, text++) {
+		if (*text == '\n' || is_text(n ? to[n - 1] : 0, *text))
+			to[n++] = *text;
+	}
+	return n;
 }
 
 /* Nothing but text reaches the log: it is no terminal of the guest's. */
@@ -150,7 +166,7 @@ static void log_bytes(struct console *c, const char *text, u32 length)
 
 		if (byte == '\n' || c->line_length == LINE - 1)
 			log_line(c);
-		if (consback_is_text(c->line_length ? c->line[c->line_length - 1] : 0, byte))
+		if (is_text(c->line_length ? c->line[c->line_length - 1] : 0, byte))
 			c->line[c->line_length++] = byte;
 	}
 }
@@ -221,7 +237,8 @@ static void event(void *arg)
 
 static void fill_tokens(struct console *c)
 {
-	u64 t = now(), more = (t - c->filled_at) * RATE / NSEC_PER_SEC;
+	u64 t = now();
+	s64 more = MIN(t - c->filled_at, NSEC_PER_SEC) * RATE / NSEC_PER_SEC;
 
 	if (more) {
 		c->tokens = MIN(BURST, c->tokens + more);
@@ -240,7 +257,7 @@ static struct console *next_due(void)
 		if (!c->due)
 			continue;
 		fill_tokens(c);
-		if (c->tokens >= TURN + TURN_COST)
+		if (c->tokens >= (s64)(TURN + TURN_COST))
 			return c;
 		c->waits++;
 		waiting = true;
@@ -256,7 +273,7 @@ static void serve(struct console *c)
 
 	list_remove(&c->node);
 	list_insert_before(&consoles, &c->node);
-	n = drain(c, TURN);
+	n = drain(c, logging && c != attached ? LOG_TURN : TURN);
 	c->tokens -= n + TURN_COST;
 	if (!c->live || byte_ring_bytes(&c->out))
 		return;
@@ -519,13 +536,12 @@ static int print_tail(const char *name)
 {
 	static char buf[4096];
 	int n = consback_read(name, buf, sizeof(buf));
-	bool returned = false;
 
 	if (n < 0) {
 		printf("%s: no such guest\n", name);
 		return 1;
 	}
-	show(buf, n, &returned);
+	console_write(buf, consback_text(buf, buf, n));
 	return 0;
 }
 

@@ -28,8 +28,8 @@ int consback_send(const char *name, const char *text, size_t length);
  * holds the answer. 0, -ENOENT, -ETIMEDOUT.
  */
 int consback_ask(const char *name, const char *line, const char *answer, u64 timeout_ns);
-/* Text, and nothing that moves a terminal's cursor? Bytes of UTF-8 are, but for its control characters; before: the byte before. */
-bool consback_is_text(u8 before, u8 byte);
+/* Of `length` bytes lines of text, nothing that moves a terminal's cursor; `to` may be `text`. How many. */
+size_t consback_text(char *to, const char *text, size_t length);
 /* Whole lines of all guests go to our console too, with the guest's name in front. */
 void consback_log(bool on);
 

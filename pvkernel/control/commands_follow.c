@@ -40,15 +40,7 @@ static u64 told_status(const char *text, int length)
 	return status;
 }
 
-/* What a guest has put out that ended before anybody could attach. */
-static void show(const char *text, int length)
-{
-	for (int i = 0; i < length; i++) {
-		if (text[i] == '\n' || consback_is_text(i ? text[i - 1] : 0, text[i]))
-			console_write(text + i, 1);
-	}
-}
-
+/* seen: what the guest has put out; else it ended before anybody could attach, and that is shown now. */
 static u64 status_of(const char *name, bool seen)
 {
 	char *text = kmalloc(SCROLLBACK_MAX);
@@ -56,12 +48,12 @@ static u64 status_of(const char *name, bool seen)
 	u32 reason;
 	u64 status = STATUS_NEVER;
 
-	if (!seen)
-		show(text, length);
 	if (actions_last_end(name, &reason))
 		status = reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot ? told_status(text, length) : STATUS_STOPPED + reason;
 	else if (seen)
 		status = 0;		/* somebody destroyed it */
+	if (!seen)
+		console_write(text, consback_text(text, text, length));
 	kfree(text);
 	return status;
 }

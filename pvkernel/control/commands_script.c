@@ -39,13 +39,8 @@ static const char *find_text(const char *all, int length, const char *text, int 
 static void print_line(const char *name, const char *line, int length)
 {
 	char text[LINE_MAX];
-	int n = 0;
 
-	for (int i = 0; i < length && n < LINE_MAX; i++) {
-		if (consback_is_text(i ? line[i - 1] : 0, line[i]))
-			text[n++] = line[i];
-	}
-	printf("%s| %.*s\n", name, n, text);
+	printf("%s| %.*s\n", name, (int)consback_text(text, line, MIN(length, LINE_MAX)), text);
 }
 
 /* 0: found and printed. */

@@ -201,6 +201,13 @@ static void test_output(void **state)
 	run();
 	assert_string_equal(screen + 27, "[two] \xc3\xa9\xc2\t.\n");
 	assert_int_equal(consback_read("three", NULL, 0), -ENOENT);
+	shown = 0;
+	guest_write(2, "\xc2\x01\x9b" "2J\n", 6);	/* one control character hides in another */
+	run();
+	assert_memory_equal(screen, "[two] \xc2" "2J\n", 10);
+	shown = 0;
+	print_tail("two");
+	assert_memory_equal(screen, "[2Jother\n\xc3\xa9\xc2\t.\n\xc2" "2J\n", 19);
 	consback_rename(2, "three");
 	assert_memory_equal(tail("three"), "\033[2Jother\r\n", 11);
 	assert_true(guest[1].events);
@@ -254,6 +261,33 @@ static void test_flood(void **state)
 
 		assert_in_range(got, RATE * seconds * TURN / (TURN + TURN_COST) * 95 / 100, RATE * seconds + BURST);
 	}
+}
+
+/* A line that is empty is a long one in the log: with its name it counts as what it is there. */
+static void test_flood_of_lines(void **state)
+{
+	char name[CONSBACK_NAME_MAX], newlines[2048];
+	u64 seconds = 2;
+
+	memset(newlines, '\n', sizeof(newlines));
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	consback_log(true);
+	begin(1, name);
+	for (u64 ms = 0; ms < seconds * 1000; ms++, clock_ns += NSEC_PER_MSEC) {
+		size_t before = shown;
+		struct console *c;
+
+		guest_write(1, newlines, sizeof(newlines));
+		c = next_due();
+		if (c)
+			serve(c);
+		assert_in_range(shown - before, 0, LOG_TURN * (CONSBACK_NAME_MAX + 3));
+	}
+	assert_in_range(shown, RATE * seconds / 2, RATE * seconds + BURST + LOG_TURN * (CONSBACK_NAME_MAX + 3));
+	clock_ns += 100000 * NSEC_PER_SEC;	/* long silence is no more than a burst */
+	assert_non_null(next_due());
+	assert_int_equal(find_domain(1)->tokens, BURST);
 }
 
 static void test_event_storm(void **state)
@@ -412,6 +446,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_output, start, stop),
 		cmocka_unit_test_setup_teardown(test_scrollback_wraps, start, stop),
 		cmocka_unit_test_setup_teardown(test_flood, start, stop),
+		cmocka_unit_test_setup_teardown(test_flood_of_lines, start, stop),
 		cmocka_unit_test_setup_teardown(test_event_storm, start, stop),
 		cmocka_unit_test_setup_teardown(test_hostile_indexes, start, stop),
 		cmocka_unit_test_setup_teardown(test_last_words, start, stop),
