@@ -5,9 +5,9 @@
  *
  * Output may come before events and threads work, and from interrupt level, as a panic does. Who prints with
  * interrupts enabled sleeps while the ring is full, as long as it takes, and others go on; who prints with them
- * disabled cannot, and looks again every millisecond, but gives up when nothing has moved for a second: a panic
- * must end the domain even if the backend never reads. Without a backend (the port is not connected) nobody
- * waits. Bytes that are given up are lost.
+ * disabled cannot, and looks again every millisecond, but only for a second altogether until the ring has been
+ * half empty: a panic must end the domain even if the backend never reads, or a byte at a time. Without a backend
+ * (the port is not connected) nobody waits. Bytes that are given up are lost.
  *
  * An event follows every piece of output and input taken, also where the ring's own rule would save it: backends
  * of other toolstacks look at the ring once for each event.
@@ -31,6 +31,7 @@
 static struct byte_ring in, out;
 static bool started;
 static struct wait_queue writers = WAIT_QUEUE_INIT(writers);
+static u64 patience = PATIENCE;	/* ns left to wait for who cannot sleep */
 static bool writing;		/* a thread is, and may sleep: others wait, so that lines stay whole */
 
 /* A backend that goes away sends no event, so those who wait for it look at times. */
@@ -62,18 +63,18 @@ static bool start(void)
 
 static void pause_a_millisecond(void)
 {
-	struct sched_poll poll = { .timeout = now() + NSEC_PER_MSEC };
+	u64 from = now();
+	struct sched_poll poll = { .timeout = from + NSEC_PER_MSEC };
 
 	HYPERVISOR_sched_op(SCHEDOP_poll, &poll);
+	patience -= MIN(patience, now() - from);
 }
 
 /* The ring is full. False: there will be no room. Interrupts are disabled here; may_sleep: for us alone. */
 static bool wait_for_room(bool may_sleep)
 {
-	u64 end = now() + PATIENCE;
-
 	while (byte_ring_room(&out) == 0) {
-		if (!evtchn_connected(port()) || (!may_sleep && now() > end))
+		if (!evtchn_connected(port()) || (!may_sleep && !patience))
 			return false;
 		if (may_sleep) {
 			timer_add(&recheck, now() + PATIENCE);
@@ -93,6 +94,8 @@ static bool put(const char *text, size_t len, bool may_sleep)
 
 		if (n < 0)
 			return false;
+		if (byte_ring_room(&out) >= (int)out.size / 2)
+			patience = PATIENCE;
 		text += n;
 		len -= n;
 		if (!len)
