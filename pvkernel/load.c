@@ -16,9 +16,11 @@ static int cmd_spin(int argc, char **argv)
 		return 1;
 	}
 	printf("spin: begins\n");
-	for (end = argc > 1 ? now() + ms * NSEC_PER_MSEC : ~0ul; now() < end; rounds++)
+	for (end = argc > 1 ? now() + ms * NSEC_PER_MSEC : ~0ul; now() < end; rounds++) {
 		for (unsigned int i = 0; i < 1000; i++)
 			barrier();
+		cpu_relax();
+	}
 	printf("spin: %lu rounds\n", rounds);
 	return 0;
 }

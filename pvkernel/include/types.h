@@ -30,5 +30,6 @@ typedef int64_t s64;
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 #define barrier() __asm__ volatile("" ::: "memory")
+#define cpu_relax() __asm__ volatile("pause" ::: "memory")	/* in a busy loop: lets the other CPUs on that share something with ours */
 
 #endif
