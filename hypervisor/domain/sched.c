@@ -437,8 +437,6 @@ static void reschedule(struct vcpu *prev, int stands)
 	else if (next == c->idle)
 		idle_unload(c, now);
 	switched();
-	if (yields)
-		pause();	/* who waits for another CPU's vCPU lets that CPU run, where CPUs share something */
 }
 
 /* On the way back to the guest. Without anybody who waits, it goes on. */
@@ -477,8 +475,10 @@ bool batch_point(void)
 	return abandoned(v);
 }
 
+/* Whoever yields may wait for another CPU's vCPU: where CPUs share something, that CPU goes on now. */
 void vcpu_yield(struct vcpu *v)
 {
+	pause();
 	v->yielding = true;
 	__atomic_or_fetch(&v->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL);
 }
