@@ -225,6 +225,7 @@ static void scribbler(void *unused)
 	while (racing) {
 		struct blkif_request *q = attack_slot(&ring, attack_random());
 
+		cpu_relax();
 		switch (attack_random() % 6) {
 		case 0:
 			WRITE_ONCE(q->nr_segments, attack_random());
