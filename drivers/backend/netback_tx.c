@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sends. A batch of packets is taken from the ring in four steps:
+ * What a guest sends. A batch of packets is taken from the ring in five steps:
  *
  *	take	requests are copied out of the ring and judged: a packet is its first request, extra info, further requests
  *	copy	one grant copy brings all packets' bytes into memory of our own, where the guest cannot change them
- *	answer	each slot has its response, in order
+ *	answer	each slot has its response, in order; they can be seen at once
  *	pass	each packet, whose headers are judged only now, goes into the switch
+ *	notify	only now, if the guest wants to hear of its answers: whoever the packets are for is waiting, too
  *
  * A packet that is no good (lengths that contradict each other, a grant that cannot be read, headers that are not what the offload
  * asks for) is answered as an error, and the next one is taken. What cannot be the start of any packet (a fragment that leaves its
@@ -256,7 +257,8 @@ static void copy_batch(struct vif_queue *q)
 	}
 }
 
-static void answer_batch(struct vif_queue *q)
+/* True: the guest is to be notified. */
+static bool answer_batch(struct vif_queue *q)
 {
 	for (u32 i = 0; i < q->nr_tx_packets; i++) {
 		const struct tx_packet *t = &q->tx_packet[i];
@@ -269,8 +271,7 @@ static void answer_batch(struct vif_queue *q)
 			ring_put_response(&q->tx, &response, sizeof(response));
 		}
 	}
-	if (ring_push_responses(&q->tx))
-		evtchn_send(q->tx_port);
+	return ring_push_responses(&q->tx);
 }
 
 static void pass_batch(struct vif_queue *q)
@@ -317,6 +318,7 @@ static bool may_send(struct vif_rate *rate)
 bool netback_tx(struct vif_queue *q)
 {
 	struct vif *vif = q->vif;
+	bool notify;
 	int n = 1;
 
 	q->nr_tx_packets = q->nr_tx_slots = q->nr_tx_ops = 0;
@@ -327,7 +329,9 @@ bool netback_tx(struct vif_queue *q)
 	if (!q->nr_tx_packets)
 		return false;
 	copy_batch(q);
-	answer_batch(q);
+	notify = answer_batch(q);
 	pass_batch(q);
+	if (notify)
+		evtchn_send(q->tx_port);
 	return n > 0;
 }
