@@ -24,11 +24,7 @@ static u64 bytes_used;
 
 static unsigned int log2_up(u64 n)
 {
-	unsigned int k = 0;
-
-	while (1ul << k < n)
-		k++;
-	return k;
+	return n > 1 ? 64 - __builtin_clzl(n - 1) : 0;
 }
 
 static void put_piece(struct piece *p, unsigned int class)
