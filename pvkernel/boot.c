@@ -52,6 +52,7 @@ static void map_shared_info(void)
 		__builtin_trap();
 	shared_info = (struct shared_info *)shared_info_window;
 	vcpu_info = &shared_info->vcpu_info[0];
+	irq_flags = &vcpu_info->evtchn_upcall_pending;
 }
 
 static u64 page_after(u64 va)

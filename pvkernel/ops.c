@@ -5,6 +5,7 @@
 #include "ops.h"
 
 const struct cpu_ops *cpu = &ops_hypercall;
+u8 *irq_flags;
 
 bool ops_select(const char *name)
 {
@@ -13,6 +14,7 @@ bool ops_select(const char *name)
 	for (unsigned int i = 0; i < ARRAY_SIZE(choice); i++) {
 		if (!strcmp(name, choice[i]->name) && (choice[i] == &ops_native) == boot.native) {
 			cpu = choice[i];
+			irq_flags = cpu == &ops_hypercall ? &vcpu_info->evtchn_upcall_pending : NULL;
 			return true;
 		}
 	}

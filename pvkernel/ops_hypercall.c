@@ -16,6 +16,8 @@
 #include "ops_pv.h"
 #include "traps.h"
 
+_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_mask) == offsetof(struct vcpu_info, evtchn_upcall_pending) + 1, "irq_flags");
+
 void pv_irq_enable(void)
 {
 	barrier();

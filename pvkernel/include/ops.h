@@ -79,19 +79,37 @@ bool ops_select(const char *name);
 void ops_probe(void);
 void ops_describe(void);
 
+/* What `hypercall` has for a flag, which needs no call: vcpu_info's evtchn_upcall_pending and evtchn_upcall_mask. NULL: another table is in force. */
+extern u8 *irq_flags;
+
 /* Disables and says whether they were enabled; irq_restore gets that back. */
 static inline bool irq_save(void)
 {
-	bool was = cpu->irq_enabled();
+	bool was;
 
+	if (irq_flags) {
+		was = !READ_ONCE(irq_flags[1]);
+		WRITE_ONCE(irq_flags[1], 1);
+		barrier();
+		return was;
+	}
+	was = cpu->irq_enabled();
 	cpu->irq_disable();
 	return was;
 }
 
 static inline void irq_restore(bool was)
 {
-	if (was)
-		cpu->irq_enable();
+	if (!was)
+		return;
+	if (irq_flags) {
+		barrier();
+		WRITE_ONCE(irq_flags[1], 0);
+		barrier();
+		if (!READ_ONCE(irq_flags[0]))
+			return;
+	}
+	cpu->irq_enable();
 }
 
 #endif

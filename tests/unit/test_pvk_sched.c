@@ -211,6 +211,7 @@ static const struct cpu_ops ops = {
 	.switch_context = switch_context,
 };
 const struct cpu_ops *cpu = &ops;
+u8 *irq_flags;
 
 /* --- what threads do ------------------------------------------------------------------------------------------------ */
 
