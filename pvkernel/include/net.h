@@ -44,6 +44,15 @@ struct packet {
 
 /* --- packet.c: memory --- */
 
+/* One reference and no pieces, which need not be zeroed. */
+static inline void packet_init(struct packet *p, void (*release)(struct packet *p))
+{
+	__builtin_memset(p, 0, __builtin_offsetof(struct packet, pieces));
+	p->references = 1;
+	p->release = release;
+	list_init(&p->node);
+}
+
 struct packet *packet_alloc(u32 length);	/* pieces of our pages, undefined content, one reference; NULL: no memory */
 /* The same with pieces of these lengths, each at most a page; the first may become two. */
 struct packet *packet_alloc_pieces(const u16 *lengths, u32 count);

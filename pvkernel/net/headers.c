@@ -36,6 +36,8 @@ u16 packet_ethertype(const struct packet *p)
 {
 	u8 type[2];
 
+	if (p->pieces[0].length >= ETH_HEADER)
+		return be16(p->pieces[0].data + 12);
 	packet_read(p, 12, type, 2);
 	return be16(type);
 }

@@ -71,8 +71,7 @@ static struct packet *new_packet(u32 first)
 
 	if (!p)
 		return NULL;
-	*p = (struct packet){ .references = 1, .release = release_pages };
-	list_init(&p->node);
+	packet_init(p, release_pages);
 	p->pieces[0] = (struct packet_piece){ (u8 *)p + FIRST_ROOM, first };
 	p->nr_pieces = 1;
 	p->length = first;

@@ -6,6 +6,7 @@
  */
 #include "../../include/lib.h"
 #include "filter.h"
+#include "mac_table.h"
 
 #define ARP_LENGTH 28
 #define ARP_SENDER_MAC 8
@@ -59,7 +60,7 @@ bool filter_passes(struct packet *p, const struct port_config *c, const u8 mac[6
 {
 	const u8 *frame = p->pieces[0].data;
 
-	if (c->locked && memcmp(frame + 6, mac, 6))
+	if (c->locked && mac_key(0, frame + 6) != mac_key(0, mac))
 		return false;
 	switch (packet_ethertype(p)) {
 	case ETHERTYPE_ARP:

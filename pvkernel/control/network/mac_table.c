@@ -32,15 +32,6 @@ void mac_init(struct mac_table *t, u64 random)
 	}
 }
 
-u64 mac_key(u16 segment, const u8 mac[6])
-{
-	u64 key = segment;
-
-	for (u32 i = 0; i < 6; i++)
-		key = key << 8 | mac[i];
-	return key;
-}
-
 static struct mac_entry *lookup(struct mac_table *t, u64 key)
 {
 	for (u16 i = *bucket_of(t, key); i; i = entry_at(t, i)->next) {

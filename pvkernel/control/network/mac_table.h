@@ -31,8 +31,17 @@ struct mac_table {
 	struct mac_entry entry[MAC_ENTRIES];
 };
 
+static inline u64 mac_key(u16 segment, const u8 mac[6])
+{
+	u32 high;
+	u16 low;
+
+	__builtin_memcpy(&high, mac, 4);
+	__builtin_memcpy(&low, mac + 4, 2);
+	return (u64)segment << 48 | (u64)__builtin_bswap32(high) << 16 | __builtin_bswap16(low);
+}
+
 void mac_init(struct mac_table *t, u64 random);
-u64 mac_key(u16 segment, const u8 mac[6]);
 struct mac_owner *mac_find(struct mac_table *t, u64 key, u64 now);	/* NULL: not known */
 /* False: its owner has it for good, o has as many as it may, or the table is full. */
 bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now);

@@ -213,8 +213,9 @@ static struct packet *packet_of(struct pbuf *chain)
 
 	if (!s)
 		return NULL;
-	*s = (struct sent){ .chain = chain, .packet = { .length = chain->tot_len, .references = 1, .release = release_sent } };
-	list_init(&p->node);
+	packet_init(p, release_sent);
+	p->length = chain->tot_len;
+	s->chain = chain;
 	for (struct pbuf *b = chain; b; b = b->next)
 		if (b->len)
 			p->pieces[p->nr_pieces++] = (struct packet_piece){ b->payload, b->len };
