@@ -164,7 +164,8 @@ static void sleep(struct vif *vif)
 	while (!vif->due && !vif->stop)
 		wait_on(&vif->wake);
 	irq_restore(irq);
-	timer_cancel(&vif->timer);
+	if (when != ~0ul)
+		timer_cancel(&vif->timer);
 }
 
 static void vif_thread(void *arg)

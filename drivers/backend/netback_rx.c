@@ -258,7 +258,8 @@ static void finish_batch(struct vif_queue *q)
 static void unstage(struct vif_queue *q, u32 used)
 {
 	q->nr_staged -= used;
-	memmove(q->staged, q->staged + used, q->nr_staged * sizeof(q->staged[0]));
+	if (q->nr_staged)
+		memmove(q->staged, q->staged + used, q->nr_staged * sizeof(q->staged[0]));
 }
 
 /* False: nothing waits, or the guest has to post buffers first. */

@@ -64,12 +64,12 @@ static int take_requests(struct vif_queue *q, struct tx_requests *r)
 	struct netif_tx_request *last = &r->request[0];
 	int n;
 
-	r->count = r->extras = 0;
-	memset(r->extra, 0, sizeof(r->extra));
 	n = next_slot(q, false, last);
 	if (n <= 0)
 		return n ? -EIO : 0;
 	r->count = 1;
+	r->extras = 0;
+	memset(r->extra, 0, sizeof(r->extra));
 	if (last->flags & NETTXF_extra_info && take_extras(q, r))
 		return -EIO;
 	while (last->flags & NETTXF_more_data) {
