@@ -33,6 +33,23 @@ static u64 add_word(u64 sum, u64 word)
 	return sum + (sum < word);
 }
 
+/* Fewer than 8, in the word's lower end. */
+static u64 last_bytes(const u8 *p, size_t length)
+{
+	u64 word = 0;
+	u32 low;
+
+	if (length >= 4) {
+		__builtin_memcpy(&low, p, 4);
+		for (size_t i = 4; i < length; i++)
+			word |= (u64)p[i] << 8 * i;
+		return word | low;
+	}
+	for (size_t i = 0; i < length; i++)
+		word |= (u64)p[i] << 8 * i;
+	return word;
+}
+
 u64 checksum_add(u64 sum, const void *data, size_t length)
 {
 	const u8 *p = data;
@@ -47,10 +64,7 @@ u64 checksum_add(u64 sum, const void *data, size_t length)
 		__builtin_memcpy(&word, p, 8);
 		sum = add_word(sum, word);
 	}
-	word = 0;
-	for (size_t i = 0; i < length; i++)
-		word |= (u64)p[i] << 8 * i;
-	return add_word(sum, word);
+	return add_word(sum, last_bytes(p, length));
 }
 
 u16 checksum_fold(u64 sum)

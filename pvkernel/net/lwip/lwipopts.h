@@ -99,7 +99,8 @@
 
 /* --- interfaces: whether a sum is checked or made depends on the device, for received packets on each of them --- */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
-#define LWIP_CHKSUM_ALGORITHM 3
+unsigned short stack_checksum(const void *data, int length);
+#define LWIP_CHKSUM stack_checksum
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_NETIF_HOSTNAME 1
 #define LWIP_NETIF_LOOPBACK 1

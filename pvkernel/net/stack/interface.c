@@ -6,7 +6,7 @@
  *	sent		struct sent: the packet, whose pieces are the pbufs' memory; it holds a reference on the chain
  *
  * A pbuf whose memory is somebody else's and only lent for the call is copied, for devices may keep a packet for a while. So is one
- * in the arena, as devices name frames to the hypervisor.
+ * in the arena, as devices name frames to the hypervisor; and a small one, since that costs less than to show it.
  *
  * Programs and TCP may hold received packets for long, and a packet of one byte holds a page: together they have a part of memory, and what
  * comes beyond that is dropped, as by a wire; TCP sends it again when somebody has read.
@@ -35,6 +35,7 @@
 #include <netif/ethernet.h>
 
 #define HEADERS_MAX (ETH_HEADER + 60 + 60)
+#define SMALL 256		/* bytes that are copied rather than shown */
 #define PAGES_SHARE 8		/* of memory at most so small a part is packets that the stack holds */
 
 struct shown {
@@ -57,6 +58,12 @@ static struct mutex core = MUTEX_INIT(core);
 static bool started;
 static char hostname[32];
 static u32 pages_shown, pages_max;
+
+/* As lwIP wants it, for its macro LWIP_CHKSUM. */
+u16_t stack_checksum(const void *data, int length)
+{
+	return checksum_fold(checksum_add(0, data, length));
+}
 
 /* --- the lock --- */
 
@@ -199,6 +206,8 @@ static bool may_show(const struct pbuf *chain)
 {
 	u32 pieces = 0;
 
+	if (chain->tot_len <= SMALL)
+		return false;
 	for (const struct pbuf *b = chain; b; b = b->next) {
 		if (PBUF_NEEDS_COPY(b) || ++pieces > PACKET_PIECES || ((u64)b->payload >= ARENA_BASE && (u64)b->payload < ARENA_END))
 			return false;
