@@ -33,6 +33,7 @@ bool capture_all;
 static u8 *buffer;
 static u64 used, packets, missed;
 static u32 snaplen = SNAPLEN_DEFAULT;
+static u32 dumps;		/* under way: meanwhile the buffer stays */
 
 static void store(const struct packet *p)
 {
@@ -74,16 +75,38 @@ static bool begin(u32 length)
 	return true;
 }
 
-static void forget(void)
+static bool forget(void)
 {
-	bool irq = irq_save();
+	bool irq = irq_save(), may = !dumps;
 	u8 *old = buffer;
 
-	buffer = NULL;
-	used = packets = missed = 0;
+	if (may) {
+		buffer = NULL;
+		used = packets = missed = 0;
+	}
 	irq_restore(irq);
-	if (old)
+	if (may && old)
 		vfree(old);
+	return may;
+}
+
+static u8 *begin_dump(u64 *end)
+{
+	bool irq = irq_save();
+	u8 *from = buffer;
+
+	dumps += from != NULL;
+	*end = used;
+	irq_restore(irq);
+	return from;
+}
+
+static void end_dump(void)
+{
+	bool irq = irq_save();
+
+	dumps--;
+	irq_restore(irq);
 }
 
 /* --- the command --- */
@@ -108,15 +131,17 @@ static void print_line(const u8 *p, u32 length)
 
 static int dump(void)
 {
-	u64 end = used;
+	u64 end;
+	const u8 *from = begin_dump(&end);
 
-	if (!buffer) {
+	if (!from) {
 		printf("capture: nothing was captured\n");
 		return 1;
 	}
 	printf("pcap: begin\n");
 	for (u64 at = 0; at < end; at += LINE_BYTES)
-		print_line(buffer + at, MIN(end - at, (u64)LINE_BYTES));
+		print_line(from + at, MIN(end - at, (u64)LINE_BYTES));
+	end_dump();
 	printf("pcap: end, %lu packets, %lu missed\n", packets, missed);
 	return 0;
 }
@@ -155,8 +180,11 @@ static int cmd_capture(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "dump"))
 		return dump();
 	if (argc == 2 && !strcmp(argv[1], "clear")) {
-		forget();
-		return set_ports("all", false) ? 0 : 1;
+		set_ports("all", false);
+		if (forget())
+			return 0;
+		printf("capture: a dump is under way\n");
+		return 1;
 	}
 	if (argc < 3 || argc > 4 || (!on && strcmp(argv[2], "off")) ||
 	    (argc == 4 && (!parse_u64(argv[3], &length) || length < ETH_HEADER || length > PACKET_MAX))) {
