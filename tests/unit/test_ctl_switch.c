@@ -218,9 +218,11 @@ static void test_table_full(void **state)
 		assert_true(owner[i].entries <= 100);
 	}
 	assert_int_equal(learned, MAC_ENTRIES);
-	assert_ptr_equal(mac_find(&t, 5, 2), &owner[0]);
+	assert_ptr_equal(mac_find(&t, 5)->owner, &owner[0]);
+	assert_false(mac_expired(mac_find(&t, 5), 2));
+	assert_true(mac_expired(mac_find(&t, 5), 2 + MAC_AGE));
 	assert_true(mac_learn(&t, &owner[39], 999999, 2 + MAC_AGE));	/* the old make room */
-	assert_null(mac_find(&t, 5, 2 + MAC_AGE));
+	assert_null(mac_find(&t, 5));
 	for (u32 i = 0; i < 40; i++)
 		mac_forget(&t, &owner[i]);
 	for (u32 i = 0; i < 40; i++)

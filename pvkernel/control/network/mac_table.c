@@ -32,7 +32,7 @@ void mac_init(struct mac_table *t, u64 random)
 	}
 }
 
-static struct mac_entry *lookup(struct mac_table *t, u64 key)
+struct mac_entry *mac_find(struct mac_table *t, u64 key)
 {
 	for (u16 i = *bucket_of(t, key); i; i = entry_at(t, i)->next) {
 		if (entry_at(t, i)->key == key)
@@ -41,16 +41,9 @@ static struct mac_entry *lookup(struct mac_table *t, u64 key)
 	return NULL;
 }
 
-static bool expired(const struct mac_entry *e, u64 now)
+bool mac_expired(const struct mac_entry *e, u64 now)
 {
 	return !e->fixed && now - e->seen > MAC_AGE;
-}
-
-struct mac_owner *mac_find(struct mac_table *t, u64 key, u64 now)
-{
-	struct mac_entry *e = lookup(t, key);
-
-	return e && !expired(e, now) ? e->owner : NULL;
 }
 
 static void remove_entry(struct mac_table *t, struct mac_entry *e)
@@ -68,7 +61,7 @@ static void remove_entry(struct mac_table *t, struct mac_entry *e)
 static void remove_expired(struct mac_table *t, u64 now)
 {
 	for (u32 i = 0; i < MAC_ENTRIES; i++) {
-		if (t->entry[i].owner && expired(&t->entry[i], now))
+		if (t->entry[i].owner && mac_expired(&t->entry[i], now))
 			remove_entry(t, &t->entry[i]);
 	}
 }
@@ -88,7 +81,7 @@ static bool add_entry(struct mac_table *t, struct mac_owner *o, u64 key, u64 now
 
 bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now)
 {
-	struct mac_entry *e = lookup(t, key);
+	struct mac_entry *e = mac_find(t, key);
 
 	if (e && e->owner == o) {
 		e->seen = now;
@@ -102,7 +95,7 @@ bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now)
 	}
 	if (o->entries >= o->max)
 		return false;
-	e = lookup(t, key);
+	e = mac_find(t, key);
 	if (e)
 		remove_entry(t, e);
 	return add_entry(t, o, key, now, false);
@@ -110,7 +103,7 @@ bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now)
 
 bool mac_fix(struct mac_table *t, struct mac_owner *o, u64 key)
 {
-	struct mac_entry *e = lookup(t, key);
+	struct mac_entry *e = mac_find(t, key);
 
 	if (e && e->fixed)
 		return e->owner == o;

@@ -42,7 +42,8 @@ static inline u64 mac_key(u16 segment, const u8 mac[6])
 }
 
 void mac_init(struct mac_table *t, u64 random);
-struct mac_owner *mac_find(struct mac_table *t, u64 key, u64 now);	/* NULL: not known */
+struct mac_entry *mac_find(struct mac_table *t, u64 key);	/* NULL: not known; may have expired */
+bool mac_expired(const struct mac_entry *e, u64 now);
 /* False: its owner has it for good, o has as many as it may, or the table is full. */
 bool mac_learn(struct mac_table *t, struct mac_owner *o, u64 key, u64 now);
 bool mac_fix(struct mac_table *t, struct mac_owner *o, u64 key);	/* o's for good; false: another's for good, or no room */

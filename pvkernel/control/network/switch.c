@@ -155,17 +155,16 @@ static void flood(struct port *from, struct packet *p, bool many)
 /* Learns the source; the port of the destination, with a reference. NULL and *known: it may not be sent there. */
 static struct port *find_port(struct port *from, const u8 *frame, u16 vlan, bool *known)
 {
-	u64 t = now();
 	bool irq = irq_save();
-	struct mac_owner *o;
+	struct mac_entry *e;
 	struct port *to = NULL;
 
 	if (!from->config.locked && !from->own && !(frame[6] & 1))
-		mac_learn(&switch_table, &from->addresses, mac_key(segment(from, vlan), frame + 6), t);
-	o = mac_find(&switch_table, mac_key(segment(from, vlan), frame), t);
-	*known = o;
-	if (o)
-		to = CONTAINER_OF(o, struct port, addresses);
+		mac_learn(&switch_table, &from->addresses, mac_key(segment(from, vlan), frame + 6), now());
+	e = mac_find(&switch_table, mac_key(segment(from, vlan), frame));
+	*known = e && (e->fixed || !mac_expired(e, now()));
+	if (*known)
+		to = CONTAINER_OF(e->owner, struct port, addresses);
 	if (to && may_have(from, to, vlan))
 		to->references++;
 	else
