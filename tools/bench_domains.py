@@ -74,7 +74,7 @@ IO_ROWS = (
 )
 PINGS = 21
 COST = re.compile(r"cost: .*?: (\d+) ns", re.M)
-PING = re.compile(r"time=(\d+)\.(\d+) ms")
+PING = re.compile(r"time=(\d+)\.(\d{6}) ms")
 METER = re.compile(r"^meter cpu (\d+)((?: \w+ \d+)*)", re.M)
 
 
@@ -98,7 +98,7 @@ def io_row(row, name, part, quick):
     """(cost, events per operation) of what was printed for a row; (None, {}): it went wrong."""
     meters = [(int(cpu), dict(zip(rest.split()[::2], map(int, rest.split()[1::2])))) for cpu, rest in METER.findall(part)]
     if row == "ping":
-        times = [int(ms) * 1000000 + int(us) * 1000 for ms, us in PING.findall(part)]
+        times = [int(ms) * 1000000 + int(ns) for ms, ns in PING.findall(part)]
         return (statistics.median(times) if len(times) == PINGS else None), {}
     if len(meters) != 2:
         return None, {}

@@ -110,8 +110,8 @@ static void one(struct ping *p, struct raw_pcb *pcb)
 	p->sum += p->took;
 	p->least = MIN(p->least, p->took);
 	p->most = MAX(p->most, p->took);
-	printf("%u bytes from %s: seq=%u time=%lu.%03lu ms\n", p->size + 8u, ipaddr_ntoa(&p->host), p->sequence, p->took / NSEC_PER_MSEC,
-	       p->took / 1000 % 1000);
+	printf("%u bytes from %s: seq=%u time=%lu.%06lu ms\n", p->size + 8u, ipaddr_ntoa(&p->host), p->sequence, p->took / NSEC_PER_MSEC,
+	       p->took % NSEC_PER_MSEC);
 }
 
 static int ping_host(struct ping *p, u64 count, u64 interval)
