@@ -111,7 +111,8 @@ void timer_add(struct timer *t, u64 when)
 	bool irq = irq_save();
 	struct list *at = &timers;
 
-	timer_cancel(t);
+	if (t->armed)
+		timer_cancel(t);
 	list_for_each(node, &timers) {
 		if (when < list_entry(node, struct timer, node)->when) {
 			at = node;

@@ -46,11 +46,12 @@ static bool has_room(const struct vif_queue *q, u32 pages)
 static bool enqueue(struct vif_queue *q, struct packet *p)
 {
 	bool irq = irq_save();
-	bool room = has_room(q, pages_of(p));
+	u32 pages = pages_of(p);
+	bool room = has_room(q, pages);
 
 	if (room) {
 		q->pending[(q->pending_head + q->pending_count++) % RX_PENDING] = p;
-		count_pages(q->vif, pages_of(p));
+		count_pages(q->vif, pages);
 	}
 	irq_restore(irq);
 	return room;

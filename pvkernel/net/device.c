@@ -125,9 +125,11 @@ static bool too_long(const struct net_device *d, const struct packet *p)
 
 void net_send(struct net_device *d, struct packet *p)
 {
-	bool whole = p->gso_type == XEN_NETIF_GSO_TYPE_TCPV6 ? d->can_gso6 && d->can_csum6 : d->can_gso4 && d->can_csum;
+	bool whole = !p->gso_type;
 
-	if (!p->gso_type || (whole && !too_long(d, p))) {
+	if (!whole && !too_long(d, p))
+		whole = p->gso_type == XEN_NETIF_GSO_TYPE_TCPV6 ? d->can_gso6 && d->can_csum6 : d->can_gso4 && d->can_csum;
+	if (whole) {
 		send_complete(d, p);
 		return;
 	}
