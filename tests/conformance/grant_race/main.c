@@ -56,19 +56,6 @@ static void granter(uint64_t remote_port)
 	ready = 3;
 }
 
-static int copy(uint16_t from, uint8_t *to)
-{
-	struct gnttab_copy op = {
-		.source = { .u.ref = REF, .domid = from },
-		.dest = { .u.gmfn = mfn_of(to), .domid = DOMID_SELF },
-		.len = 256,
-		.flags = GNTCOPY_source_gref,
-		.status = 99,
-	};
-
-	return grant_op(GNTTABOP_copy, &op) ? 98 : op.status;
-}
-
 static bool expected(int status)
 {
 	return status == GNTST_okay || status == GNTST_general_error;
@@ -80,7 +67,7 @@ static void race(struct domain *d, uint8_t *window, uint8_t *to)
 	volatile uint32_t *taken = (volatile uint32_t *)in_guest(d, &turns);
 
 	for (uint64_t end = system_time() + 100000000; system_time() < end;) {
-		int status = copy(d->id, to);
+		int status = grant_copy(to, 256, REF, d->id);
 
 		tries++;
 		wrong += !expected(status);

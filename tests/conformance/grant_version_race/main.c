@@ -96,19 +96,6 @@ static void granter(uint64_t unused)
 	}
 }
 
-static int copy(uint16_t from, uint8_t *to)
-{
-	struct gnttab_copy op = {
-		.source = { .u.ref = REF, .domid = from },
-		.dest = { .u.gmfn = mfn_of(to), .domid = DOMID_SELF },
-		.len = 256,
-		.flags = GNTCOPY_source_gref,
-		.status = 99,
-	};
-
-	return grant_op(GNTTABOP_copy, &op) ? 98 : op.status;
-}
-
 /* With a grant mapped; at first what was on its way before may still be counted. */
 static bool stays(volatile uint32_t *changed)
 {
@@ -126,7 +113,7 @@ static void race(struct domain *d, uint8_t *window, uint8_t *to)
 	uint32_t wrong = 0, leaks = 0, moves = 0, copies = 0, maps = 0, handle;
 
 	for (uint64_t end = system_time() + PATIENCE; system_time() < end;) {
-		int status = copy(d->id, to);
+		int status = grant_copy(to, 256, REF, d->id);
 
 		wrong += status != GNTST_okay && status != GNTST_general_error;
 		copies += status == GNTST_okay;

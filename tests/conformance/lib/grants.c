@@ -48,3 +48,16 @@ int grant_unmap(uint64_t host_addr, uint32_t handle)
 
 	return grant_op(GNTTABOP_unmap_grant_ref, &op) ? 98 : op.status;
 }
+
+int grant_copy(void *to, uint16_t length, uint32_t ref, uint16_t dom)
+{
+	struct gnttab_copy op = {
+		.source = { .u.ref = ref, .domid = dom },
+		.dest = { .u.gmfn = mfn_of(to), .domid = DOMID_SELF },
+		.len = length,
+		.flags = GNTCOPY_source_gref,
+		.status = 99,
+	};
+
+	return grant_op(GNTTABOP_copy, &op) ? 98 : op.status;
+}

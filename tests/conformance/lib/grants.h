@@ -19,5 +19,7 @@ int64_t grant_op(unsigned int cmd, void *op);
 /* Map ref at host_addr; the status. *handle may be NULL. */
 int grant_map(uint64_t host_addr, uint32_t flags, uint32_t ref, uint16_t dom, uint32_t *handle);
 int grant_unmap(uint64_t host_addr, uint32_t handle);
+/* Copy the first bytes of what dom grants as ref to a page of the image; the status. */
+int grant_copy(void *to, uint16_t length, uint32_t ref, uint16_t dom);
 
 #endif
