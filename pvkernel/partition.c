@@ -77,7 +77,6 @@ static void add_partition(struct block_device *disk, u32 number, const struct pa
 	p->device.ops = &partition_ops;
 	p->device.data = p;
 	p->device.below = block_hold(disk);
-	p->device.busy = 0;
 	p->start = found->first << shift;
 	memcpy(p->label, found->name, sizeof(p->label));
 	partition_name(p->device.name, sizeof(p->device.name), disk->name, number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domain 0's half of a block device, between its files: blkback_request.c says what a request asks for, blkback_queue.c does it,
- * blkback_rate.c says when, blkback.c connects and disconnects, blkback_commands.c tells. What a request costs is in docs/block.md.
+ * blkback_rate.c and blkback_share.c say when, blkback.c connects and disconnects, blkback_commands.c tells. What a request costs is in docs/block.md.
  */
 #ifndef BACKEND_BLKBACK_H
 #define BACKEND_BLKBACK_H
@@ -77,6 +77,7 @@ static inline void rate_take(struct rate *r, u64 n)
 /* --- blkback_queue.c --- */
 
 struct vbd;
+struct share;
 
 struct blkback_queue {
 	struct vbd *vbd;
@@ -92,6 +93,7 @@ struct blkback_slot {
 	struct vbd *vbd;
 	struct blkback_queue *queue;
 	struct blkback_job job;
+	u64 started;		/* when the disk got it; 0: that does not matter */
 	int err;
 	struct block_piece pieces[BLKBACK_SEGMENTS];
 };
@@ -130,6 +132,11 @@ struct vbd {
 	struct blkback_slot *held;	/* to be alone: begins when it is the only one */
 	bool alone;			/* one that is alone has been taken: no other is */
 	void *scratch;			/* a page for indirect segments */
+	struct share *share;		/* of the disk; NULL: it answers at once, there is nothing to share */
+	struct list share_node;
+	bool shares;			/* with others */
+	bool waiting;			/* for its turn in that */
+	u64 tag;
 	struct rate bytes, requests;
 	struct timer timer, deaf;	/* the rates allow something again; ports hear again */
 	struct blkback_counts counts;
@@ -139,7 +146,17 @@ void blkback_prepare(struct vbd *v);	/* a new one, before any of its ports has a
 int blkback_start(struct vbd *v);	/* the thread, with queues that have rings and ports; 0, -ENOMEM */
 void blkback_stop(struct vbd *v);	/* waits until the device is done with all that was taken. Idempotent. */
 void blkback_event(void *queue);	/* a port's handler */
+void blkback_poke(struct vbd *v);	/* a round, soon. Interrupts are disabled. */
 bool blkback_round(struct vbd *v);	/* of the thread, but for its sleep. False: there was nothing to do */
+
+/* --- blkback_share.c: of a device that shares --- */
+
+int share_join(struct vbd *v);		/* 0, -ENOMEM. Its tag and who waits are the share's until share_leave(), which is idempotent. */
+void share_leave(struct vbd *v);
+bool share_ask(struct vbd *v);		/* it has a request: may that be handed over? No: it is waiting, and poked in time. */
+void share_take(struct vbd *v, u64 cost);	/* it was */
+void share_done(struct vbd *v, u64 started);	/* the disk is done with what it got at that time. Interrupts are disabled. */
+void share_pass(struct vbd *v);		/* at the end of a round: if somebody else may now, he hears of it */
 
 /* --- blkback.c --- */
 

@@ -14,8 +14,7 @@
  * and the rings may be unmapped when it is 0.
  *
  * Fair shares. The disk's threads take turns (the scheduler is round robin), and a turn ends after TURN bytes: that is the share
- * of each in a disk that finishes at once. In one that works on its own, whose queue is served in order, shares are as the bytes
- * that each has in it: WINDOW divided by the devices that have any, of those that the same disk is below. Rates come on top of that.
+ * of each in a disk that finishes at once. For one that works on its own, see blkback_share.c. Rates come on top of that.
  */
 #include <abi/errno.h>
 #include <abi/xen.h>
@@ -39,7 +38,7 @@ static void wake(struct vbd *v)
 		wake_up(&v->wake);
 }
 
-static void poke(struct vbd *v)
+void blkback_poke(struct vbd *v)
 {
 	v->poked = true;
 	wake(v);
@@ -47,7 +46,7 @@ static void poke(struct vbd *v)
 
 static void timer_over(void *arg)
 {
-	poke(arg);
+	blkback_poke(arg);
 }
 
 /* --- slots --- */
@@ -88,15 +87,13 @@ static u64 bytes_of(const struct blkback_slot *s)
 
 static void count_in(struct vbd *v, const struct blkback_slot *s)
 {
-	if (!v->in_flight++)
-		__atomic_add_fetch(&block_bottom(v->disk)->busy, 1, __ATOMIC_RELAXED);
+	v->in_flight++;
 	v->bytes_in_flight += bytes_of(s);
 }
 
 static void count_out(struct vbd *v, const struct blkback_slot *s)
 {
-	if (!--v->in_flight)
-		__atomic_sub_fetch(&block_bottom(v->disk)->busy, 1, __ATOMIC_RELAXED);
+	v->in_flight--;
 	v->bytes_in_flight -= bytes_of(s);
 }
 
@@ -146,6 +143,8 @@ static void block_done(struct block_request *r, int err)
 	bool irq = irq_save();
 
 	s->err = err;
+	if (s->started && v->shares)
+		share_done(v, s->started);
 	list_insert_before(&v->finished, &r->node);
 	wake(v);
 	irq_restore(irq);
@@ -166,6 +165,7 @@ static void submit_step(struct blkback_slot *s)
 	r->pieces = s->pieces;
 	r->done = block_done;
 	r->owner = s->vbd;
+	s->started = s->vbd->shares && step == STEP_TRANSFER ? now() : 0;
 	s->vbd->counts.requests[r->op]++;
 	block_submit(s->vbd->disk, r);
 }
@@ -212,14 +212,9 @@ static void begin(struct vbd *v, struct blkback_slot *s)
 
 /* --- taking --- */
 
-static bool within_window(const struct vbd *v)
-{
-	return v->bytes_in_flight < TURN || v->bytes_in_flight < WINDOW / block_bottom(v->disk)->busy;
-}
-
 static bool may_take(struct vbd *v)
 {
-	return !v->stopping && !v->broken && !v->alone && within_window(v) && find_slot(v);
+	return !v->stopping && !v->broken && !v->alone && v->bytes_in_flight < WINDOW && find_slot(v) && (!v->shares || share_ask(v));
 }
 
 /* A line for a person, and the end of this attachment; nobody else is hurt. */
@@ -236,6 +231,7 @@ static bool take(struct vbd *v, struct blkback_queue *q, u64 *bytes)
 	union blkback_ring_request request;
 	struct blkback_slot *s = find_slot(v);
 	int n = ring_get_request(&q->ring, &request, sizeof(request)), status;
+	u64 cost;
 
 	if (n < 0)
 		ring_broken(v);
@@ -244,11 +240,14 @@ static bool take(struct vbd *v, struct blkback_queue *q, u64 *bytes)
 	q->events = 0;
 	s->queue = q;
 	status = prepare(v, &request, s);
-	*bytes += status ? REQUEST_COST : MAX(bytes_of(s), REQUEST_COST);
+	cost = status ? REQUEST_COST : MAX(bytes_of(s), REQUEST_COST);
+	*bytes += cost;
 	if (status) {
 		respond(v, q, &s->job, status);
 		return true;
 	}
+	if (v->shares)
+		share_take(v, cost);
 	list_remove(&s->block.node);
 	begin(v, s);
 	return true;
@@ -361,7 +360,7 @@ bool blkback_round(struct vbd *v)
 {
 	bool submitted, busy;
 
-	v->poked = false;
+	v->poked = v->waiting = false;
 	submitted = busy = take_turn(v);
 	if (submitted)
 		block_kick(v->disk);
@@ -370,6 +369,8 @@ bool blkback_round(struct vbd *v)
 	if (submitted)
 		block_kick(v->disk);
 	push(v);
+	if (v->shares)
+		share_pass(v);
 	v->counts.rounds++;
 	return busy;
 }
@@ -385,7 +386,7 @@ void blkback_event(void *queue)
 		v->counts.floods++;
 		timer_add(&v->deaf, now() + DEAF_NS);
 	}
-	poke(v);
+	blkback_poke(v);
 }
 
 static void hear(void *arg)
@@ -441,6 +442,7 @@ static void blkback_thread(void *arg)
 /* Frees what blkback_start() has made, of which some may be missing. */
 static void undo_start(struct vbd *v)
 {
+	share_leave(v);
 	free_slots(v);
 	if (v->scratch)
 		page_free(virt_to_pfn(v->scratch));
@@ -464,7 +466,7 @@ int blkback_start(struct vbd *v)
 
 	v->scratch = pfn == NO_PAGE ? NULL : pfn_to_virt(pfn);
 	v->stopping = v->broken = v->alone = v->told_failure = false;
-	if (v->scratch && new_slot(v))
+	if (v->scratch && new_slot(v) && !share_join(v))
 		v->thread = thread_create("blkback", blkback_thread, v);
 	if (v->thread)
 		return 0;
@@ -480,7 +482,7 @@ void blkback_stop(struct vbd *v)
 		return;
 	irq = irq_save();
 	v->stopping = true;
-	poke(v);
+	blkback_poke(v);
 	irq_restore(irq);
 	thread_join(v->thread);
 	timer_cancel(&v->timer);

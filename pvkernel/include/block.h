@@ -54,12 +54,12 @@ struct block_device {
 	u64 sectors;
 	u32 sector_size, physical_size;	/* the device's own, bytes */
 	bool readonly, can_flush, can_discard;
+	bool immediate;		/* requests are done by the end of block_kick(): it has no queue to share */
 	u32 max_pieces;		/* in one request */
 	const struct block_ops *ops;
 	void *data;
 	u32 references;		/* under the block layer's lock; the registry has one */
 	struct block_device *below;	/* of a partition or an overlay: the one that it is a part or a view of, which it holds; else NULL */
-	u32 busy;		/* users that have requests under way, as these count them: who shares the device's queue */
 	bool gone;		/* unregistered: new requests end with -ENODEV */
 	bool scanned;		/* what partitions it has are registered, too */
 };

@@ -74,6 +74,7 @@ int gnttab_copy(struct gnttab_copy *op, u32 count)
 #include "../../drivers/backend/blkback_rate.c"
 #include "../../drivers/backend/blkback_request.c"
 #include "../../drivers/backend/blkback_queue.c"
+#include "../../drivers/backend/blkback_share.c"
 #include "../../ring-buffers/ring.c"
 
 /* --- the disk --- */
@@ -178,7 +179,7 @@ static struct vbd vbd;
 static u8 ring_pages[BLKBACK_QUEUES][RING_PAGES * PAGE_SIZE] __attribute__((aligned(64)));
 static struct ring_front front[BLKBACK_QUEUES];
 
-static void host_begin(u32 queues)
+static inline void host_begin(u32 queues)
 {
 	memset(&disk, 0, sizeof(disk));
 	list_init(&disk.submitted);
@@ -197,14 +198,14 @@ static void host_begin(u32 queues)
 		abort();
 }
 
-static void host_run(void)
+static inline void host_run(void)
 {
 	while (blkback_round(&vbd))
 		;
 }
 
 /* As the thread ends: when all that was taken is answered. */
-static void host_end(void)
+static inline void host_end(void)
 {
 	vbd.stopping = true;
 	disk.slow = false;
@@ -214,5 +215,5 @@ static void host_end(void)
 		blkback_round(&vbd);
 	}
 	blkback_stop(&vbd);
-	assert(!vbd.disk->busy && !vbd.bytes_in_flight && !vbd.held);
+	assert(!vbd.share && !vbd.bytes_in_flight && !vbd.held);
 }

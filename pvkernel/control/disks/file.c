@@ -61,7 +61,7 @@ static struct file_disk *file_disk_new(const struct ramdisk_file *file)
 	list_init(&f->lock.waiters.waiters);
 	f->data = (char *)file->data;
 	f->device = (struct block_device){ .sectors = file->size >> SECTOR_SHIFT, .sector_size = SECTOR_SIZE, .physical_size = SECTOR_SIZE,
-					   .can_flush = true, .max_pieces = MAX_PIECES, .ops = &file_ops, .data = f };
+					   .can_flush = true, .immediate = true, .max_pieces = MAX_PIECES, .ops = &file_ops, .data = f };
 	snprintf(f->device.name, sizeof(f->device.name), "file%u", made++);
 	if (block_register(&f->device)) {
 		kfree(f);

@@ -260,7 +260,7 @@ static struct memory_disk *memory_disk_new(u64 sectors)
 	m->limit = ~0ul;
 	m->pages = vzalloc(m->nr_pages * sizeof(*m->pages));
 	m->device = (struct block_device){ .sectors = sectors, .sector_size = SECTOR_SIZE, .physical_size = PAGE_SIZE, .can_flush = true,
-					   .max_pieces = MAX_PIECES, .ops = &memory_ops, .data = m };
+					   .immediate = true, .max_pieces = MAX_PIECES, .ops = &memory_ops, .data = m };
 	return m;
 }
 
