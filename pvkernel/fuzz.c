@@ -36,7 +36,7 @@ struct fuzz {
 	u64 random, calls, accepted, privileged;
 	u64 toys[TOYS];			/* pfns; the second half is not writable in the direct map */
 	u8 *window;			/* TOY_VAS pages whose entries are played with */
-	u64 (*slots)[SLOT_WORDS];	/* what calls point to */
+	u64 (*slots)[SLOT_WORDS];	/* what calls point to: up to an unmapped page, so that lists of absurd lengths end there */
 	u16 domid;
 };
 
@@ -71,10 +71,16 @@ static u64 small(struct fuzz *f, u64 n)
 	return below(f, 24) ? below(f, n) : any_word(f);
 }
 
-/* Ours begin at the table's end. */
+/* Ours are the first after the reserved ones. */
 static u32 any_ref(struct fuzz *f)
 {
-	return below(f, 2) ? 511 - below(f, 32) : small(f, 24);
+	return below(f, 2) ? GNTTAB_NR_RESERVED_ENTRIES + below(f, 32) : small(f, 24);
+}
+
+/* The end of the table's first frame, and beyond: nothing that is granted, for others look whether it stays what it was. */
+static u32 idle_ref(struct fuzz *f)
+{
+	return PAGE_SIZE / sizeof(struct grant_entry_v1) - 32 + below(f, 48);
 }
 
 /* Those created shortly before and after us. */
@@ -195,9 +201,20 @@ static void copy_grant(struct fuzz *f, u64 *slot)
 	op->dest.u.gmfn = op->flags & GNTCOPY_dest_gref ? any_ref(f) : any_mfn(f);
 }
 
+/* How many there are. */
+static u64 swap_grants(struct fuzz *f, u64 *slot, u64 wanted)
+{
+	struct gnttab_swap_grant_ref *op = (struct gnttab_swap_grant_ref *)slot;
+	u64 n = MIN(wanted, SLOT_WORDS * sizeof(u64) / sizeof(*op));
+
+	for (u64 i = 0; i < n; i++)
+		op[i] = (struct gnttab_swap_grant_ref){ .ref_a = idle_ref(f), .ref_b = idle_ref(f) };
+	return n;
+}
+
 static void grant_op(struct fuzz *f, struct call *c, u64 *slot)
 {
-	u64 cmd = small(f, GNTTABOP_cache_flush + 2);
+	u64 cmd = small(f, GNTTABOP_cache_flush + 2), count = below(f, 8) ? 1 : small(f, 8);
 
 	fill(f, slot);
 	if (cmd == GNTTABOP_map_grant_ref)
@@ -209,9 +226,13 @@ static void grant_op(struct fuzz *f, struct call *c, u64 *slot)
 	else if (cmd == GNTTABOP_setup_table)
 		*(struct gnttab_setup_table *)slot = (struct gnttab_setup_table){ .dom = any_domid(f), .nr_frames = small(f, 80),
 			.frame_list = pointer(f, slot + 8) };
+	else if (cmd == GNTTABOP_swap_grant_ref)
+		count = swap_grants(f, slot, count);
+	else if (cmd == GNTTABOP_set_version)	/* entries of version 2 would not be those that we write */
+		slot[0] = below(f, 2) ? 1 : small(f, 2);
 	else if (cmd == GNTTABOP_unmap_grant_ref || cmd == GNTTABOP_unmap_and_replace)
 		slot[0] = any_va(f) & PAGE_MASK, slot[1] = below(f, 2) ? 0 : any_va(f), slot[2] = small(f, 16);
-	*c = (struct call){ __HYPERVISOR_grant_table_op, { cmd, pointer(f, slot), below(f, 8) ? 1 : small(f, 8) } };
+	*c = (struct call){ __HYPERVISOR_grant_table_op, { cmd, pointer(f, slot), count } };
 }
 
 /* What cuts us off from our own events, and so from our console, comes late. */
@@ -385,8 +406,13 @@ static void play(struct fuzz *f, u64 end)
 static bool prepare(struct fuzz *f, u64 seed)
 {
 	u64 domid = 1;
+	u8 *page;
 
-	*f = (struct fuzz){ .random = seed * 0x9e3779b97f4a7c15 + 1, .slots = kmalloc(SLOTS * sizeof(*f->slots)), .window = vmalloc(TOY_VAS * PAGE_SIZE) };
+	*f = (struct fuzz){ .random = seed * 0x9e3779b97f4a7c15 + 1, .window = vmalloc(TOY_VAS * PAGE_SIZE) };
+	page = vmalloc(PAGE_SIZE);
+	if (!page || !f->window)
+		return false;
+	f->slots = (void *)(page + PAGE_SIZE - SLOTS * sizeof(*f->slots));
 	for (unsigned int i = 0; i < TOYS; i++) {
 		f->toys[i] = page_alloc();
 		if (f->toys[i] == NO_PAGE)
@@ -399,7 +425,7 @@ static bool prepare(struct fuzz *f, u64 seed)
 	f->domid = domid;
 	for (unsigned int i = 0; i < TOYS; i++)
 		gnttab_grant(i & 1 ? f->domid : neighbour(f), f->toys[i], i & 2);
-	return f->slots && f->window;
+	return true;
 }
 
 static int cmd_fuzz(int argc, char **argv)
