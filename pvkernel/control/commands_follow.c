@@ -52,7 +52,7 @@ static u64 status_of(const char *name, bool seen)
 		status = reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot ? told_status(text, length) : STATUS_STOPPED + reason;
 	else if (seen)
 		status = 0;		/* somebody destroyed it */
-	if (!seen)
+	if (!seen && length > 0)
 		console_write(text, consback_text(text, text, length));
 	kfree(text);
 	return status;
