@@ -121,9 +121,9 @@ static void schedule(void)
 		t = rest(prev, t);
 	need_switch = false;
 	next = pick_next();
-	if (slice.armed && list_empty(&run_queue))
+	if (list_empty(&run_queue))
 		timer_cancel(&slice);
-	else if (!slice.armed && !list_empty(&run_queue))
+	else if (!slice.armed)
 		timer_add(&slice, t + SLICE);
 	next->state = RUNNING;
 	if (next == prev)

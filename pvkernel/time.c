@@ -95,10 +95,14 @@ void timer_reprogram(void)
 	irq_restore(irq);
 }
 
+/* Mostly there is nothing to cancel. What is armed may fire until interrupts are disabled. */
 void timer_cancel(struct timer *t)
 {
-	bool irq = irq_save();
+	bool irq;
 
+	if (!t->armed)
+		return;
+	irq = irq_save();
 	if (t->armed) {
 		t->armed = false;
 		list_remove(&t->node);
@@ -111,8 +115,7 @@ void timer_add(struct timer *t, u64 when)
 	bool irq = irq_save();
 	struct list *at = &timers;
 
-	if (t->armed)
-		timer_cancel(t);
+	timer_cancel(t);
 	list_for_each(node, &timers) {
 		if (when < list_entry(node, struct timer, node)->when) {
 			at = node;

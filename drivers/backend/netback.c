@@ -164,8 +164,7 @@ static void sleep(struct vif *vif)
 	while (!vif->due && !vif->stop)
 		wait_on(&vif->wake);
 	irq_restore(irq);
-	if (when != ~0ul)
-		timer_cancel(&vif->timer);
+	timer_cancel(&vif->timer);
 }
 
 static void vif_thread(void *arg)
