@@ -21,6 +21,7 @@
 #include "shell.h"
 #include "time.h"
 #include "xenstore.h"
+#include "xorshift.h"
 
 /* Each takes one more, the n-th; 0 or why there is none. */
 
@@ -135,10 +136,7 @@ static u64 random_word(void)
 {
 	static u64 x = 88172645463325252;
 
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
+	return xorshift(&x);
 }
 
 /* A quarter of the words are close to what they were, so that the other end goes on with what it then finds. */

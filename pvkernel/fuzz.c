@@ -25,6 +25,7 @@
 #include "shell.h"
 #include "time.h"
 #include "xenstore.h"
+#include "xorshift.h"
 
 #define TOYS 24
 #define TOY_VAS 16
@@ -46,10 +47,7 @@ struct call {
 
 static u64 next(struct fuzz *f)
 {
-	f->random ^= f->random << 13;
-	f->random ^= f->random >> 7;
-	f->random ^= f->random << 17;
-	return f->random * 0x2545f4914f6cdd1d >> 8;
+	return xorshift(&f->random) * 0x2545f4914f6cdd1d >> 8;
 }
 
 static u64 below(struct fuzz *f, u64 n)

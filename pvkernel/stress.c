@@ -10,6 +10,7 @@
 #include "sched.h"
 #include "shell.h"
 #include "time.h"
+#include "xorshift.h"
 
 #define NR_THREADS 4
 #define HELD 8
@@ -26,10 +27,7 @@ struct worker {
 
 static u64 next_random(struct worker *w)
 {
-	w->random ^= w->random << 13;
-	w->random ^= w->random >> 7;
-	w->random ^= w->random << 17;
-	return w->random;
+	return xorshift(&w->random);
 }
 
 static u64 mark(const struct worker *w, const struct held *h)

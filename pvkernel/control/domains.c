@@ -22,6 +22,7 @@
 #include "../include/sched.h"
 #include "../include/time.h"
 #include "../include/xenstore.h"
+#include "../include/xorshift.h"
 #include "balloon_policy.h"
 #include "builder.h"
 #include "control.h"
@@ -100,10 +101,7 @@ void random_uuid(u8 uuid[16])
 
 	for (int i = 0; i < 16; i++) {
 		state ^= rdtsc() + wall_clock();
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
-		uuid[i] = state >> 32;
+		uuid[i] = xorshift(&state) >> 32;
 	}
 	uuid[6] = (uuid[6] & 0x0f) | 0x40;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;

@@ -13,6 +13,7 @@
 #include "../../../pvkernel/include/mm.h"
 #include "../../../pvkernel/include/shell.h"
 #include "../../../pvkernel/include/time.h"
+#include "../../../pvkernel/include/xorshift.h"
 #include "evil.h"
 
 #define FLAPS 400
@@ -28,10 +29,7 @@ u64 evil_random(void)
 {
 	static u64 state = 0x9e3779b97f4a7c15;
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * 0x2545f4914f6cdd1d >> 8;
+	return xorshift(&state) * 0x2545f4914f6cdd1d >> 8;
 }
 
 bool evil_is(const struct evil *e, const char *mode)

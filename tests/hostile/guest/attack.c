@@ -7,6 +7,7 @@
 #include "../../../pvkernel/include/sched.h"
 #include "../../../pvkernel/include/time.h"
 #include "../../../pvkernel/include/xenstore.h"
+#include "../../../pvkernel/include/xorshift.h"
 #include "attack.h"
 
 #define LOOK (2 * NSEC_PER_MSEC)
@@ -15,10 +16,7 @@ u64 attack_random(void)
 {
 	static u64 state = 0x2545f4914f6cdd1d;
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * 0x9e3779b97f4a7c15 >> 8;
+	return xorshift(&state) * 0x9e3779b97f4a7c15 >> 8;
 }
 
 void attack_said(const char *who, const char *what, const char *fmt, ...)
