@@ -317,12 +317,19 @@ static void expect_closed(const char *what)
 	end();
 }
 
+static bool begin_for(const char *what)
+{
+	bool connected = begin();
+
+	if (!connected)
+		attack_said(WHO, what, "BAD: no connection");
+	return connected;
+}
+
 static void jump(const char *what, u32 by)
 {
-	if (!begin()) {
-		attack_said(WHO, what, "BAD: no connection");
+	if (!begin_for(what))
 		return;
-	}
 	proper_read();
 	ring.prod += by;
 	publish();
@@ -342,10 +349,8 @@ static void fill_ring(void)
 
 static void gone_in_flight(const char *what, bool close_port)
 {
-	if (!begin()) {
-		attack_said(WHO, what, "BAD: no connection");
+	if (!begin_for(what))
 		return;
-	}
 	fill_ring();
 	if (close_port)
 		evtchn_close(port);
