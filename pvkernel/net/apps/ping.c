@@ -53,23 +53,30 @@ static u8_t received(void *arg, struct raw_pcb *pcb, struct pbuf *b, const ip_ad
 	return 1;
 }
 
-static err_t send_echo(struct ping *p, struct raw_pcb *pcb)
+static struct pbuf *make_echo(const struct ping *p)
 {
 	struct pbuf *b = pbuf_alloc(PBUF_IP, sizeof(struct icmp_echo_hdr) + p->size, PBUF_RAM);
 	struct icmp_echo_hdr *h = b ? b->payload : NULL;
-	err_t err;
 
 	if (!b)
-		return ERR_MEM;
+		return NULL;
 	*h = (struct icmp_echo_hdr){ .id = lwip_htons(p->id), .seqno = lwip_htons(p->sequence) };
 	ICMPH_TYPE_SET(h, IP_IS_V6(&p->host) ? ICMP6_TYPE_EREQ : ICMP_ECHO);
 	for (u32 i = 0; i < p->size; i++)
 		((u8 *)(h + 1))[i] = i;
 	if (!IP_IS_V6(&p->host))
 		h->chksum = inet_chksum(h, b->len);
+	return b;
+}
+
+static err_t send_echo(struct ping *p, struct raw_pcb *pcb, struct pbuf *b)
+{
+	err_t err;
+
+	stack_lock();
 	p->sent = now();
 	err = raw_sendto(pcb, b, &p->host);
-	pbuf_free(b);
+	stack_unlock();
 	return err;
 }
 
@@ -78,16 +85,31 @@ static void wake(void *arg)
 	wake_up(&((struct ping *)arg)->answer);
 }
 
-static void await_answer(struct ping *p)
+static void await_answer(struct ping *p, const struct timer *patience)
 {
-	struct timer t = { .fn = wake, .arg = p };
 	bool irq = irq_save();
 
-	timer_add(&t, now() + PATIENCE);
-	while (!p->answered && t.armed)
+	while (!p->answered && patience->armed)
 		wait_on(&p->answer);
-	timer_cancel(&t);
 	irq_restore(irq);
+}
+
+/* What can be done before sending or after the answer is not done between them. */
+static err_t ask(struct ping *p, struct raw_pcb *pcb)
+{
+	struct timer patience = { .fn = wake, .arg = p };
+	struct pbuf *b = make_echo(p);
+	err_t err;
+
+	if (!b)
+		return ERR_MEM;
+	timer_add(&patience, now() + PATIENCE);
+	err = send_echo(p, pcb, b);
+	if (err == ERR_OK)
+		await_answer(p, &patience);
+	timer_cancel(&patience);
+	pbuf_free(b);
+	return err;
 }
 
 static void one(struct ping *p, struct raw_pcb *pcb)
@@ -95,13 +117,9 @@ static void one(struct ping *p, struct raw_pcb *pcb)
 	err_t err;
 
 	p->sequence++;
-	p->answered = false;
-	stack_lock();
-	err = send_echo(p, pcb);
-	stack_unlock();
 	p->nr_sent++;
-	if (err == ERR_OK)
-		await_answer(p);
+	p->answered = false;
+	err = ask(p, pcb);
 	if (!p->answered) {
 		printf("%s: seq=%u %s\n", ipaddr_ntoa(&p->host), p->sequence, err == ERR_OK ? "no answer" : app_error(err));
 		return;
