@@ -162,7 +162,7 @@ static struct rx_slot *new_slot(struct vif_queue *q, u32 staged)
 static void add_copy(struct vif_queue *q, u32 ref, const u8 *data, struct rx_slot *s, u32 n)
 {
 	q->rx_op[q->nr_rx_ops++] = (struct gnttab_copy){
-		.source = { .u.gmfn = virt_to_maddr(data) >> PAGE_SHIFT, .domid = DOMID_SELF, .offset = (u64)data & ~PAGE_MASK },
+		.source = { .u.gmfn = pfn_to_mfn(virt_to_pfn(data)), .domid = DOMID_SELF, .offset = (u64)data & ~PAGE_MASK },
 		.dest = { .u.ref = ref, .domid = q->vif->backend->domid, .offset = s->response.status },
 		.len = n, .flags = GNTCOPY_dest_gref,
 	};
@@ -330,7 +330,7 @@ static bool leave(struct vif_queue *q)
 static void rx_all(struct vif_queue *q)
 {
 	do {
-		while (rx_batch(q))
+		while (q->pending_count && rx_batch(q))
 			;
 	} while (!leave(q));
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sends. A batch of packets is taken from the ring in five steps:
+ * What a guest sends. A batch of packets is taken from the ring in four steps:
  *
  *	take	requests are copied out of the ring and judged: a packet is its first request, extra info, further requests
  *	copy	one grant copy brings all packets' bytes into memory of our own, where the guest cannot change them
- *	answer	each slot has its response, in order; they can be seen at once
- *	pass	each packet, whose headers are judged only now, goes into the switch
- *	notify	only now, if the guest wants to hear of its answers: whoever the packets are for is waiting, too
+ *	pass	each packet, whose headers are judged only now, goes into the switch: whoever it is for is waiting
+ *	answer	each slot has its response, in order
  *
  * A packet that is no good (lengths that contradict each other, a grant that cannot be read, headers that are not what the offload
  * asks for) is answered as an error, and the next one is taken. What cannot be the start of any packet (a fragment that leaves its
@@ -58,18 +57,16 @@ static int take_extras(struct vif_queue *q, struct tx_requests *r)
 	return 0;
 }
 
-/* 1; 0: the ring is empty; -EIO. */
+/* The ring is not empty. 0 or -EIO. */
 static int take_requests(struct vif_queue *q, struct tx_requests *r)
 {
 	struct netif_tx_request *last = &r->request[0];
-	int n;
 
-	n = next_slot(q, false, last);
-	if (n <= 0)
-		return n ? -EIO : 0;
+	if (next_slot(q, false, last) <= 0)
+		return -EIO;
 	r->count = 1;
 	r->extras = 0;
-	memset(r->extra, 0, sizeof(r->extra));
+	__builtin_memset(r->extra, 0, sizeof(r->extra));
 	if (last->flags & NETTXF_extra_info && take_extras(q, r))
 		return -EIO;
 	while (last->flags & NETTXF_more_data) {
@@ -79,7 +76,7 @@ static int take_requests(struct vif_queue *q, struct tx_requests *r)
 		if (next_slot(q, false, last) <= 0)
 			return -EIO;
 	}
-	return 1;
+	return 0;
 }
 
 /* The first request has the size of all; afterwards its own. 0, or what becomes of the packet; -EIO: of the connection. */
@@ -133,7 +130,7 @@ static void add_copies(struct vif_queue *q, const struct tx_requests *r, struct 
 			n = MIN(left, to.length);
 			q->tx_op[q->nr_tx_ops++] = (struct gnttab_copy){
 				.source = { .u.ref = r->request[i].gref, .domid = q->vif->backend->domid, .offset = offset },
-				.dest = { .u.gmfn = virt_to_maddr(to.data) >> PAGE_SHIFT, .domid = DOMID_SELF,
+				.dest = { .u.gmfn = pfn_to_mfn(virt_to_pfn(to.data)), .domid = DOMID_SELF,
 					  .offset = (u64)to.data & ~PAGE_MASK },
 				.len = n, .flags = GNTCOPY_source_gref,
 			};
@@ -213,15 +210,14 @@ static int take_packet(struct vif_queue *q)
 	int status;
 
 	*t = (struct tx_packet){ .first = q->nr_tx_slots, .op = q->nr_tx_ops };
-	status = take_requests(q, &r);
-	if (status <= 0)
-		return status;
+	if (take_requests(q, &r))
+		return -EIO;
 	t->slots = q->nr_tx_slots - t->first;
 	q->nr_tx_packets++;
 	total = r.request[0].size;
 	if (is_control(&r)) {
 		t->status = take_control(q->vif, &r);
-		return 1;
+		return 0;
 	}
 	status = judge_sizes(&r);
 	if (status == -EIO)
@@ -234,7 +230,7 @@ static int take_packet(struct vif_queue *q)
 		t->ops = q->nr_tx_ops - t->op;
 	}
 	q->vif->rate.credit -= total;
-	return 1;
+	return 0;
 }
 
 static bool room_in_batch(const struct vif_queue *q)
@@ -257,8 +253,7 @@ static void copy_batch(struct vif_queue *q)
 	}
 }
 
-/* True: the guest is to be notified. */
-static bool answer_batch(struct vif_queue *q)
+static void answer_batch(struct vif_queue *q)
 {
 	for (u32 i = 0; i < q->nr_tx_packets; i++) {
 		const struct tx_packet *t = &q->tx_packet[i];
@@ -271,7 +266,8 @@ static bool answer_batch(struct vif_queue *q)
 			ring_put_response(&q->tx, &response, sizeof(response));
 		}
 	}
-	return ring_push_responses(&q->tx);
+	if (ring_push_responses(&q->tx))
+		evtchn_send(q->tx_port);
 }
 
 static void pass_batch(struct vif_queue *q)
@@ -315,23 +311,29 @@ static bool may_send(struct vif_rate *rate)
 	return rate->credit > 0;
 }
 
-bool netback_tx(struct vif_queue *q)
+/* More than 0: requests are left; 0: none; -EIO. */
+static int take_batch(struct vif_queue *q)
 {
-	struct vif *vif = q->vif;
-	bool notify;
-	int n = 1;
+	int n;
 
 	q->nr_tx_packets = q->nr_tx_slots = q->nr_tx_ops = 0;
-	while (n > 0 && room_in_batch(q) && may_send(&vif->rate))
-		n = take_packet(q);
+	while ((n = ring_requests(&q->tx)) > 0 && room_in_batch(q) && may_send(&q->vif->rate)) {
+		if (take_packet(q))
+			return -EIO;
+	}
+	return n;
+}
+
+bool netback_tx(struct vif_queue *q)
+{
+	int n = take_batch(q);
+
 	if (n < 0)
-		netback_broken(vif, n);
+		netback_broken(q->vif, n);
 	if (!q->nr_tx_packets)
 		return false;
 	copy_batch(q);
-	notify = answer_batch(q);
 	pass_batch(q);
-	if (notify)
-		evtchn_send(q->tx_port);
+	answer_batch(q);
 	return n > 0;
 }

@@ -30,7 +30,7 @@ static u64 clock_ns = 1;
 static u32 notified, flushes;
 
 static __attribute__((unused)) u64 now(void) { return clock_ns; }
-static u64 virt_to_maddr(const void *va) { return (u64)va; }
+static u64 pfn_to_mfn(u64 pfn) { return pfn; }
 
 static int evtchn_send(u32 port)
 {
