@@ -272,6 +272,7 @@ static err_t interface_output(struct netif *netif, struct pbuf *chain)
 
 	if (!p)
 		return ERR_MEM;
+	p->csum_valid = true;	/* of our own sums */
 	if (is_tcp(p))
 		leave_to_device(p, i->device->mtu);
 	i->unflushed = true;
