@@ -95,7 +95,17 @@ struct packet_headers {
 #define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_IPV6 0x86dd
 
-u16 packet_ethertype(const struct packet *p);	/* of at least ETH_HEADER bytes */
+/* Of at least ETH_HEADER bytes. */
+static inline u16 packet_ethertype(const struct packet *p)
+{
+	u8 type[2];
+
+	if (p->pieces[0].length >= ETH_HEADER)
+		return p->pieces[0].data[12] << 8 | p->pieces[0].data[13];
+	packet_read(p, 12, type, 2);
+	return type[0] << 8 | type[1];
+}
+
 /* False: no IP, or lengths that contradict each other. Every offset is within the packet, all up to payload in the first piece. */
 bool packet_headers(struct packet *p, struct packet_headers *h);
 /*

@@ -67,13 +67,12 @@ u64 checksum_add(u64 sum, const void *data, size_t length)
 	return add_word(sum, last_bytes(p, length));
 }
 
+/* Both halves exchanged and added: the upper one is then the sum of both and of the carry out of it. */
 u16 checksum_fold(u64 sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
+	u32 half = (sum + (sum << 32 | sum >> 32)) >> 32;
+
+	return (half + (half << 16 | half >> 16)) >> 16;
 }
 
 static u64 rotate8(u64 sum)

@@ -32,16 +32,6 @@ static u16 swap16(u16 v)
 	return v << 8 | v >> 8;
 }
 
-u16 packet_ethertype(const struct packet *p)
-{
-	u8 type[2];
-
-	if (p->pieces[0].length >= ETH_HEADER)
-		return be16(p->pieces[0].data + 12);
-	packet_read(p, 12, type, 2);
-	return be16(type);
-}
-
 /* NULL: [0, end) is not there, or not to be had in one piece. */
 static const u8 *first_bytes(struct packet *p, u32 end)
 {

@@ -34,6 +34,9 @@ typedef long ssize_t;
 #define LWIP_ERRNO_INCLUDE "arch/errno.h"
 #define LWIP_TIMEVAL_PRIVATE 1
 
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+
 /* Short ones by moves in place, long ones by the kernel's. */
 #define SMEMCPY(dst, src, len) __builtin_memcpy(dst, src, len)
 
