@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An event channel between two threads: a send before the wait is remembered, and a lost one shows as a wait of ten seconds. */
+/* An event channel between two threads: a send before the wait is remembered, and a lost one shows as a wait of two minutes. */
 #include <pthread.h>
 #include <time.h>
 
@@ -27,7 +27,7 @@ static bool port_wait(struct port *p)
 	int err = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += 120;
 	pthread_mutex_lock(&p->lock);
 	while (!p->pending && !err)
 		err = pthread_cond_timedwait(&p->cond, &p->lock, &until);

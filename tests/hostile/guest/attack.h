@@ -11,7 +11,7 @@
 
 #include "../../../pvkernel/include/types.h"
 
-#define ATTACK_PATIENCE 20000		/* ms that a backend has for its next state or answer */
+#define ATTACK_PATIENCE 120000		/* ms that a backend has for its next state or answer */
 
 struct attack {
 	char front[64], back[128];
