@@ -341,6 +341,63 @@ static void test_ip6_text(void **state)
 	assert_memory_equal(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff\0\1\0\2", 16);
 }
 
+/* An IPv6 packet to everybody with these bytes behind its header: whether domain 0's stack, port 2, and port 3 get it. */
+static bool reaches_domain_0(u32 from, u8 next, const u8 *behind, u32 length)
+{
+	static const u8 all_nodes[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+	u8 ip[160] = { 0x60, 0, 0, 0, 0, length, next, 255, 0xfe, 0x80 };
+
+	memcpy(ip + 40, behind, length);
+	station[2].got = station[3].got = 0;
+	port_input(station[from].port, frame(all_nodes, station[from].device.mac, ETHERTYPE_IPV6, ip, 40 + length));
+	port_flush(station[from].port);
+	assert_int_equal(station[3].got, 1);
+	return station[2].got;
+}
+
+static void test_routers_of_domain_0(void **state)
+{
+	u8 message[24] = { 134 }, chain[48] = { 0 };
+
+	plug(0, &locked);
+	plug(1, &open_port);
+	plug(3, &locked);
+	station[2] = (struct station){ .device = { .mac = { 2, 0, 0, 0, 0, 2 }, .receive = get, .data = &station[2] } };
+	assert_int_equal(add(&station[2].port, &station[2].device, &locked, true, 1), 0);
+	assert_false(reaches_domain_0(0, IPPROTO_ICMP6, message, 24));
+	assert_int_equal(station[0].port->forged, 1);
+	assert_false(reaches_domain_0(1, IPPROTO_ICMP6, message, 24));
+	station[1].port->card = true;
+	assert_true(reaches_domain_0(1, IPPROTO_ICMP6, message, 24));
+	message[0] = 137;
+	assert_false(reaches_domain_0(0, IPPROTO_ICMP6, message, 24));
+	for (u32 type = 128; type < 137; type++) {
+		message[0] = type;
+		assert_true(reaches_domain_0(0, IPPROTO_ICMP6, message, 24) == (type != 134));
+	}
+	assert_true(reaches_domain_0(0, IPPROTO_TCP, (const u8[24]){ 134 }, 24));
+	chain[0] = FRAGMENT;			/* behind options, in a fragment, behind options in one */
+	chain[8] = DESTINATION;
+	chain[16] = IPPROTO_ICMP6;
+	chain[24] = 134;
+	assert_false(reaches_domain_0(0, HOP_BY_HOP, chain, 48));
+	assert_false(reaches_domain_0(0, IP6_ROUTING, chain, 48));
+	assert_false(reaches_domain_0(0, FRAGMENT, chain + 8, 40));
+	assert_false(reaches_domain_0(0, DESTINATION, chain + 16, 32));
+	assert_true(reaches_domain_0(1, HOP_BY_HOP, chain, 48));
+	chain[24] = 128;
+	assert_true(reaches_domain_0(0, HOP_BY_HOP, chain, 48));
+	chain[24] = 134;
+	chain[11] = 8;				/* not the first one */
+	assert_true(reaches_domain_0(0, HOP_BY_HOP, chain, 48));
+	memset(chain, 0, sizeof(chain));	/* more than are followed; a header that ends beyond the packet */
+	assert_false(reaches_domain_0(0, HOP_BY_HOP, chain, 48));
+	assert_true(reaches_domain_0(0, HOP_BY_HOP, (const u8[16]){ IPPROTO_ICMP6, 200 }, 16));
+	assert_true(reaches_domain_0(0, HOP_BY_HOP, chain, 4));
+	assert_true(reaches_domain_0(0, IPPROTO_ICMP6, chain, 0));
+	unplug_all();
+}
+
 /* An IPv6 packet from fd00::`last` with these bytes behind its header. */
 static bool ip6_passes(const u8 source[16], u8 next, const void *behind, u32 length)
 {
@@ -568,7 +625,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_full), cmocka_unit_test(test_random_ports), cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_addresses_of_others), cmocka_unit_test(test_forged), cmocka_unit_test(test_arp_probes), cmocka_unit_test(test_ip_lists),
-		cmocka_unit_test(test_ip6_text), cmocka_unit_test(test_forged_ip6), cmocka_unit_test(test_neighbour_probes),
+		cmocka_unit_test(test_ip6_text), cmocka_unit_test(test_forged_ip6), cmocka_unit_test(test_routers_of_domain_0), cmocka_unit_test(test_neighbour_probes),
 		cmocka_unit_test(test_padding_is_no_target), cmocka_unit_test(test_groups), cmocka_unit_test(test_tags), cmocka_unit_test(test_tagged_segments), cmocka_unit_test(test_short_and_shared),
 		cmocka_unit_test(test_flood_flushes), cmocka_unit_test(test_bridges_end),
 	};

@@ -10,7 +10,10 @@
 
 #define IP6_SOURCE 8
 #define ND_TARGET 8
+#define IP6_HEADER 40
+#define IP6_NEXT_HEADER 6
 #define FRAGMENT_HEADER 8
+#define EXTENSIONS 4
 #define NO_GAP 9
 
 enum { ND_ROUTER_ADVERTISEMENT = 134, ND_SOLICITATION = 135, ND_ADVERTISEMENT = 136, ND_REDIRECT = 137 };
@@ -58,12 +61,17 @@ static bool read_at(const struct datagram *d, u32 offset, void *to, u32 length)
 	return true;
 }
 
+static bool routes(u8 type)
+{
+	return type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT;
+}
+
 /* The message begins at `at`. */
 static bool icmp6_passes(const struct datagram *d, u32 at)
 {
 	u8 type, target[16];
 
-	if (!read_at(d, at, &type, 1) || type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT)
+	if (!read_at(d, at, &type, 1) || routes(type))
 		return false;
 	if (type != ND_ADVERTISEMENT && (type != ND_SOLICITATION || !d->anonymous))
 		return true;
@@ -107,6 +115,42 @@ bool filter_passes_ip6(struct packet *p, const struct port_config *c, const u8 m
 	if (!d.anonymous && !is_own(c, mac, source))
 		return false;
 	return h.fragment ? fragment_passes(&d, h.transport) : upper_passes(&d, h.protocol, h.transport);
+}
+
+/* *next is the header at *at. False: nobody may be made a router by what is behind it. */
+static bool pass_over(const struct packet *p, u8 *next, u32 *at)
+{
+	u8 header[8];
+
+	if (*next != IP6_HOP_BY_HOP && *next != IP6_DESTINATION && *next != IP6_ROUTING && *next != IP6_FRAGMENT)
+		return false;
+	if (*at + sizeof(header) > p->length)
+		return false;
+	packet_read(p, *at, header, sizeof(header));
+	if (*next == IP6_FRAGMENT && (header[2] || header[3] & ~7))
+		return false;
+	*at += *next == IP6_FRAGMENT ? FRAGMENT_HEADER : 8 + header[1] * 8;
+	*next = header[0];
+	return true;
+}
+
+/* Reads alone, since others may hold the packet. A chain of more headers than are followed may end in anything. */
+bool filter_may_route(const struct packet *p)
+{
+	u32 at = ETH_HEADER + IP6_HEADER, passed = 0;
+	u8 next, type;
+
+	if (at > p->length)
+		return false;
+	packet_read(p, ETH_HEADER + IP6_NEXT_HEADER, &next, 1);
+	while (pass_over(p, &next, &at)) {
+		if (++passed > EXTENSIONS)
+			return true;
+	}
+	if (next != IPPROTO_ICMP6 || at >= p->length)
+		return false;
+	packet_read(p, at, &type, 1);
+	return routes(type);
 }
 
 /* --- text --- */

@@ -89,10 +89,21 @@ static void touch(struct port *from, struct port *to)
 	from->touched[from->nr_touched++] = to;
 }
 
-static void hand_over(struct port *to, struct packet *p)
+/* A guest may be the router of those that it shares a network with, never of domain 0. */
+static bool is_false_router(const struct port *from, const struct port *to, const struct packet *p)
+{
+	return to->own && !from->card && packet_ethertype(p) == ETHERTYPE_IPV6 && filter_may_route(p);
+}
+
+static void hand_over(struct port *from, struct port *to, struct packet *p)
 {
 	struct net_device *d = to->device;
 
+	if (is_false_router(from, to, p)) {
+		from->forged++;
+		packet_put(p);
+		return;
+	}
 	if (to->capture)
 		capture_packet(p);
 	if (!to->own) {
@@ -113,7 +124,7 @@ static void hand_over(struct port *to, struct packet *p)
 /* Takes a reference to each. */
 static void send_to(struct port *from, struct port *to, struct packet *p)
 {
-	hand_over(to, p);
+	hand_over(from, to, p);
 	touch(from, to);
 }
 
@@ -332,6 +343,7 @@ static bool card_attach(struct net_device *d)
 
 	if (strncmp(d->name, "eth", 3) || add(&port, d, &c, false, CARD_ADDRESSES))
 		return false;
+	port->card = true;
 	d->user = port;
 	d->received = card_received;
 	d->receive = card_receive;

@@ -38,12 +38,13 @@ struct port {
 	struct port_config config;
 	u8 bridge;			/* number of its name */
 	bool own;			/* domain 0's stack: what goes to it is received by the device's user */
+	bool card;			/* a network card: behind it alone are routers that domain 0 listens to */
 	bool removed, capture;
 	u32 references;			/* by who is sending to it */
 	struct mac_owner addresses;
 	struct port *touched[PORT_TOUCHED];	/* by this port's packets, since the last port_flush(); referenced */
 	u32 nr_touched;
-	u64 forged, refused, unsent;	/* dropped: wrong source; tagged, too short, no switch's to pass; nowhere to go */
+	u64 forged, refused, unsent;	/* dropped: wrong source, or no router; tagged, too short, no switch's to pass; nowhere to go */
 };
 
 void switch_init(void);
