@@ -341,18 +341,23 @@ static void test_ip6_text(void **state)
 	assert_memory_equal(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff\0\1\0\2", 16);
 }
 
-/* An IPv6 packet to everybody with these bytes behind its header: whether domain 0's stack, port 2, and port 3 get it. */
-static bool reaches_domain_0(u32 from, u8 next, const u8 *behind, u32 length)
+/* An IPv6 packet to everybody with these bytes behind its header, the first `length` its payload: whether port 2, domain 0's stack, gets it. Port 3 does. */
+static bool reaches_padded(u32 from, u8 next, const u8 *behind, u32 length, u32 padding)
 {
 	static const u8 all_nodes[6] = { 0x33, 0x33, 0, 0, 0, 1 };
 	u8 ip[160] = { 0x60, 0, 0, 0, 0, length, next, 255, 0xfe, 0x80 };
 
-	memcpy(ip + 40, behind, length);
+	memcpy(ip + 40, behind, length + padding);
 	station[2].got = station[3].got = 0;
-	port_input(station[from].port, frame(all_nodes, station[from].device.mac, ETHERTYPE_IPV6, ip, 40 + length));
+	port_input(station[from].port, frame(all_nodes, station[from].device.mac, ETHERTYPE_IPV6, ip, 40 + length + padding));
 	port_flush(station[from].port);
 	assert_int_equal(station[3].got, 1);
 	return station[2].got;
+}
+
+static bool reaches_domain_0(u32 from, u8 next, const u8 *behind, u32 length)
+{
+	return reaches_padded(from, next, behind, length, 0);
 }
 
 static void test_routers_of_domain_0(void **state)
@@ -390,11 +395,16 @@ static void test_routers_of_domain_0(void **state)
 	chain[24] = 134;
 	chain[11] = 8;				/* not the first one */
 	assert_true(reaches_domain_0(0, HOP_BY_HOP, chain, 48));
-	memset(chain, 0, sizeof(chain));	/* more than are followed; a header that ends beyond the packet */
+	memset(chain, 0, sizeof(chain));	/* more than are followed; what ends beyond the datagram, also if padding follows */
 	assert_false(reaches_domain_0(0, HOP_BY_HOP, chain, 48));
-	assert_true(reaches_domain_0(0, HOP_BY_HOP, (const u8[16]){ IPPROTO_ICMP6, 200 }, 16));
-	assert_true(reaches_domain_0(0, HOP_BY_HOP, chain, 4));
-	assert_true(reaches_domain_0(0, IPPROTO_ICMP6, chain, 0));
+	assert_false(reaches_domain_0(0, HOP_BY_HOP, (const u8[16]){ IPPROTO_ICMP6, 200 }, 16));
+	assert_false(reaches_domain_0(0, HOP_BY_HOP, chain, 4));
+	assert_false(reaches_domain_0(0, IPPROTO_ICMP6, chain, 0));
+	chain[0] = DESTINATION;
+	chain[8] = IPPROTO_ICMP6;
+	chain[16] = 128;
+	assert_false(reaches_padded(0, FRAGMENT, chain, 16, 8));
+	assert_true(reaches_padded(0, FRAGMENT, chain, 24, 0));
 	unplug_all();
 }
 

@@ -11,6 +11,7 @@
 #define IP6_SOURCE 8
 #define ND_TARGET 8
 #define IP6_HEADER 40
+#define IP6_LENGTH 4
 #define IP6_NEXT_HEADER 6
 #define FRAGMENT_HEADER 8
 #define EXTENSIONS 4
@@ -117,38 +118,38 @@ bool filter_passes_ip6(struct packet *p, const struct port_config *c, const u8 m
 	return h.fragment ? fragment_passes(&d, h.transport) : upper_passes(&d, h.protocol, h.transport);
 }
 
-/* *next is the header at *at. False: nobody may be made a router by what is behind it. */
-static bool pass_over(const struct packet *p, u8 *next, u32 *at)
+static bool is_extension(u8 header)
 {
-	u8 header[8];
-
-	if (*next != IP6_HOP_BY_HOP && *next != IP6_DESTINATION && *next != IP6_ROUTING && *next != IP6_FRAGMENT)
-		return false;
-	if (*at + sizeof(header) > p->length)
-		return false;
-	packet_read(p, *at, header, sizeof(header));
-	if (*next == IP6_FRAGMENT && (header[2] || header[3] & ~7))
-		return false;
-	*at += *next == IP6_FRAGMENT ? FRAGMENT_HEADER : 8 + header[1] * 8;
-	*next = header[0];
-	return true;
+	return header == IP6_HOP_BY_HOP || header == IP6_DESTINATION || header == IP6_ROUTING || header == IP6_FRAGMENT;
 }
 
-/* Reads alone, since others may hold the packet. A chain of more headers than are followed may end in anything. */
+/*
+ * Reads alone, since others may hold the packet. A chain of more headers than are followed may end in anything, and so may one that goes on
+ * beyond the datagram, for that may be the first of fragments. The others are nothing without it.
+ */
 bool filter_may_route(const struct packet *p)
 {
-	u32 at = ETH_HEADER + IP6_HEADER, passed = 0;
-	u8 next, type;
+	u32 at = ETH_HEADER + IP6_HEADER, end;
+	u8 fixed[IP6_HEADER], header[8], next, type;
 
 	if (at > p->length)
 		return false;
-	packet_read(p, ETH_HEADER + IP6_NEXT_HEADER, &next, 1);
-	while (pass_over(p, &next, &at)) {
-		if (++passed > EXTENSIONS)
+	packet_read(p, ETH_HEADER, fixed, sizeof(fixed));
+	end = MIN(p->length, at + (fixed[IP6_LENGTH] << 8 | fixed[IP6_LENGTH + 1]));
+	next = fixed[IP6_NEXT_HEADER];
+	for (u32 passed = 0; is_extension(next); passed++) {
+		if (passed == EXTENSIONS || at + sizeof(header) > end)
 			return true;
+		packet_read(p, at, header, sizeof(header));
+		if (next == IP6_FRAGMENT && (header[2] || header[3] & ~7))
+			return false;
+		at += next == IP6_FRAGMENT ? FRAGMENT_HEADER : 8 + header[1] * 8;
+		next = header[0];
 	}
-	if (next != IPPROTO_ICMP6 || at >= p->length)
+	if (next != IPPROTO_ICMP6)
 		return false;
+	if (at >= end)
+		return true;
 	packet_read(p, at, &type, 1);
 	return routes(type);
 }
