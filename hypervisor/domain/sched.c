@@ -13,7 +13,8 @@
  * Invariants, under sched_lock:
  *   1. A guest's vCPU runs (on v->cpu), or is queued, or may not run (may_run()): one of the three.
  *   2. A queued vCPU that is loaded on a CPU may be taken by that CPU only (sched_switch.c). The CPU has then been told.
- *   3. For each queued vCPU some CPU that may take it has been asked to choose, or will by itself (slice_end).
+ *   3. For each queued vCPU some CPU that may take it has been asked to choose, or will by itself: at slice_end at the latest, by
+ *      when the slice's timer fires. Who is woken while its CPU goes on anyway so costs no choice (can_wait()).
  *
  * The lock is held from the choice until the chosen one's stack is in use, and is released there: whoever finds a vCPU in the queue
  * finds its stack left and its registers saved or known to be loaded.
@@ -117,20 +118,6 @@ static inline void place(struct vcpu *v, u64 behind, u64 now)
 		v->vtime = min(v->vtime, base + WORTH_A_SWITCH + 2 * sched_virtual(v, SLICE_NS));
 }
 
-/* v, which is in the queue, may run elsewhere from now on. */
-void sched_replace(struct vcpu *v)
-{
-	u64 now = now_ns();
-
-	times_advance(v, now);
-	if (!v->queued)		/* its cap was found used up just now */
-		return;
-	dequeue(v);
-	place(v, LARGEST_LAG, now);
-	enqueue(v);
-	sched_notify(v);
-}
-
 /*
  * One less of d's vCPUs wants to run. What the others have run until now, they ran as one of so many: else a domain whose vCPUs all
  * stop at the same time would pay for the last by itself, for half of all on average.
@@ -186,12 +173,45 @@ static struct cpu *cpu_for(const struct vcpu *v)
 	return best;
 }
 
-void sched_notify(struct vcpu *v)
+/* The slice's timer fires by then. It is left alone when it fires earlier: slice_over() moves it. */
+static inline bool timer_covers(const struct cpu *c, u64 end)
 {
-	struct cpu *c = v->loaded_on ? v->loaded_on : cpu_for(v);
+	return READ_ONCE(c->slice.deadline) - 1 < end;
+}
 
-	if (c)
-		sched_request(c);
+/* When c has to choose anew if it runs `runs` and `waits` waits. */
+static inline u64 shared_turn_ends(const struct cpu *c, const struct vcpu *runs, const struct vcpu *waits, u64 now)
+{
+	u64 end = c->slice_end ? c->slice_end : now + SLICE_NS;
+
+	return runs->vtime > waits->vtime + WORTH_A_SWITCH ? min(end, c->since + RATE_LIMIT_NS) : end;
+}
+
+/* What asking c would come to is known: it goes on with whom it runs until that one's turn ends, and then chooses by itself. */
+static inline bool can_wait(const struct vcpu *v, struct cpu *c, u64 now)
+{
+	u64 end;
+
+	if (c->running == c->idle)
+		return false;
+	end = shared_turn_ends(c, c->running, v, now);
+	if (!timer_covers(c, end))
+		return false;
+	c->slice_end = end;
+	return true;
+}
+
+/* Somebody who may has to look for v, which is in the queue. */
+static inline void notify(const struct vcpu *v, u64 now)
+{
+	struct cpu *c = v->loaded_on;
+
+	if (!c) {
+		c = cpu_for(v);
+		if (!c || can_wait(v, c, now))
+			return;
+	}
+	sched_request(c);
 }
 
 /* v was displaced: perhaps a CPU runs one that is further ahead than a turn makes it. */
@@ -213,9 +233,19 @@ static void ask_idle(void)
 			sched_request(cpus[i]);
 }
 
+/* Takes the lock for can_wait() on another CPU: it saw the timer armed, so what it has set is found here. */
 static void slice_over(struct timer *t)
 {
-	sched_request(container_of(t, struct cpu, slice));
+	struct cpu *c = container_of(t, struct cpu, slice);
+	u64 end;
+
+	spin_lock(&sched_lock);
+	end = c->slice_end;
+	spin_unlock(&sched_lock);
+	if (end > now_ns())
+		timer_set(t, end);
+	else if (end)
+		sched_request(c);
 }
 
 /* --- joining and leaving ---------------------------------------------------------------------------------------- */
@@ -233,7 +263,21 @@ void sched_join(struct vcpu *v)
 	v->domain->active++;
 	enqueue(v);
 	runstate_change(v, RUN_RUNNABLE, now);
-	sched_notify(v);
+	notify(v, now);
+}
+
+/* v, which is in the queue, may run elsewhere from now on. */
+void sched_replace(struct vcpu *v)
+{
+	u64 now = now_ns();
+
+	times_advance(v, now);
+	if (!v->queued)		/* its cap was found used up just now */
+		return;
+	dequeue(v);
+	place(v, LARGEST_LAG, now);
+	enqueue(v);
+	notify(v, now);
 }
 
 /* The runstate of one that may not run; throttled alone is runnable, seen from the guest. */
@@ -307,18 +351,16 @@ static struct vcpu *choose(struct cpu *c, struct vcpu *prev, bool stays, bool yi
 	return first;
 }
 
-/* When c has to choose anew though nobody asks, or 0: a slice, less if `first` is far behind, or a cap ends it. */
-static u64 turn_ends(struct cpu *c, struct vcpu *next, bool goes_on, u64 now)
+/* When c has to choose anew though nobody asks, or 0: a slice, less if somebody who waits is far behind, or a cap ends it. */
+static u64 turn_ends(struct cpu *c, struct vcpu *next, u64 now)
 {
-	struct vcpu *first = first_for(c);
+	const struct vcpu *first = first_for(c);
 	u64 end = 0, quota;
 
 	if (next == c->idle)
 		return 0;
 	if (first)
-		end = goes_on && c->slice_end > now ? c->slice_end : now + SLICE_NS;
-	if (first && first->vtime + WORTH_A_SWITCH < next->vtime)
-		end = min(end, max((goes_on ? c->since : now) + RATE_LIMIT_NS, now + 1));
+		end = shared_turn_ends(c, next, first, now);
 	quota = sched_quota(next, c);
 	return quota ? min(end - 1, now + quota - 1) + 1 : end;
 }
@@ -333,7 +375,7 @@ static void let_go(struct cpu *c, struct vcpu *had, u64 now)
 	if (is_allowed(had, c))
 		offer(had, now);
 	else
-		sched_notify(had);
+		notify(had, now);
 }
 
 /* c has nothing to run. */
@@ -353,7 +395,7 @@ static void __attribute__((noinline)) set_timers(struct cpu *c, struct domain *r
 {
 	if (refill)
 		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
-	if (slice_end)
+	if (slice_end && !timer_covers(c, slice_end))
 		timer_set(&c->slice, slice_end);
 }
 
@@ -374,10 +416,7 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 {
 	struct vcpu *had = c->loaded;
 
-	if (prev == c->idle)
-		c->idle_ns += now - c->since;
 	c->running = next;
-	c->since = now;
 	if (next != c->idle) {
 		__atomic_store_n(&next->cpu, c, __ATOMIC_SEQ_CST);	/* it is seen to run before it looks for events: vcpu_kick() */
 		next->charged_at = now;
@@ -398,16 +437,20 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 n
 	switch_stacks(&prev->saved_rsp, next->saved_rsp);
 }
 
-/* prev leaves the CPU's hands: into the queue, or out of it all. */
-static void put_prev(struct vcpu *prev, u64 now)
+/* prev's turn ends: it goes into the queue, or out of it all. */
+static void put_prev(struct cpu *c, struct vcpu *prev, u64 now)
 {
-	if (may_run(prev)) {
+	if (prev == c->idle) {
+		c->idle_ns += now - c->since;
+	} else if (may_run(prev)) {
 		enqueue(prev);
 		runstate_change(prev, RUN_RUNNABLE, now);
 	} else {
 		one_less(prev->domain, now);
 		runstate_change(prev, waiting_state(prev), now);
 	}
+	c->since = now;
+	c->slice_end = 0;
 }
 
 /* Returns when `current` is chosen, perhaps on another CPU. */
@@ -429,9 +472,11 @@ static void reschedule(struct vcpu *prev, int stands)
 		stays = may_run(prev) && is_allowed(prev, c);
 	}
 	next = choose(c, prev, stays, yields, now);
-	if (next != prev && prev != c->idle)
-		put_prev(prev, now);
-	c->slice_end = turn_ends(c, next, next == prev, now);
+	if (next != prev)
+		put_prev(c, prev, now);
+	else if (c->slice_end <= now)
+		c->slice_end = 0;
+	c->slice_end = turn_ends(c, next, now);
 	if (next != prev)
 		switch_to(c, prev, next, now);
 	else if (next == c->idle)

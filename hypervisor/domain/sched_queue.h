@@ -48,8 +48,6 @@ static inline bool is_out(const struct vcpu *v)
 void sched_join(struct vcpu *v);
 /* After something that keeps v from running has come: it leaves the queue, its CPU, the registers of an idle CPU. */
 void sched_stop(struct vcpu *v);
-/* Somebody who may has to look for v, which is in the queue. */
-void sched_notify(struct vcpu *v);
 void sched_replace(struct vcpu *v);	/* v, which is in the queue, may run elsewhere than before */
 void sched_request(struct cpu *c);	/* c chooses anew, soon */
 

@@ -45,9 +45,9 @@ struct cpu {
 	u64 virtual;		/* [s] virtual time (sched.c): that of the least who runs or waits here; never goes back */
 	u64 since;		/* system time when `running` was last chosen over another */
 	u64 idle_ns;		/* idle time before that */
-	u64 slice_end;		/* when to choose anew, or 0: when asked only */
+	u64 slice_end;		/* [s] when to choose anew, or 0: when asked only */
 	struct domain *refill;	/* whose refill timer has to be armed once the lock is released */
-	struct timer slice;	/* fires then */
+	struct timer slice;	/* fires then, or earlier */
 	u32 to_kick;		/* CPUs to be kicked once the lock is released */
 	u64 tsc_online;		/* TSC when it came up */
 	struct tss tss;

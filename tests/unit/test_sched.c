@@ -204,7 +204,7 @@ static void check_nobody_forgotten(void)
 		for (int i = 0; i < cpu_count; i++) {
 			if (!may_take(v, &cpu[i]))
 				continue;
-			known |= asked(&cpu[i]) || cpu[i].slice.deadline;
+			known |= asked(&cpu[i]) || (cpu[i].slice_end && timer_covers(&cpu[i], cpu[i].slice_end));
 			idle_asked |= asked(&cpu[i]);
 			unasked |= is_idle(&cpu[i]);
 		}
@@ -245,6 +245,7 @@ static void exit_to_guest(int c)
 			schedule();
 		assert_ptr_equal(host_current, cpu[c].running);
 	}
+	assert_true(!cpu[c].slice.deadline || cpu[c].slice.deadline > now);
 	check();
 }
 
@@ -466,6 +467,57 @@ static void sleeping_together_earns_nothing(void **state)
 	simulate(1);
 	for (int i = 0; i < 2; i++)
 		assert_about(vcpus[0][i].vtime, 2 * 8 * MS, 2);
+}
+
+/* One that is woken while its CPU goes on anyway is left to wait until the turn ends, by whichever CPU: nobody is asked. */
+static void a_wake_that_changes_nothing_asks_nobody(void **state)
+{
+	for (int from = 0; from < 2; from++) {
+		start_machine(2);
+		for (int i = 0; i < 3; i++) {
+			add_domain(1, 256, 0);
+			vcpu_set_affinity(&vcpus[i][0], i < 2 ? 1 : 2);
+		}
+		start_all();
+		simulate(15);		/* the slice's timer is armed since then */
+		assert_true(is_running(&vcpus[1][0]));
+		vcpu_offline(&vcpus[0][0]);
+		simulate(1);
+		host_current = cpu[from].running;
+		vcpus[0][0].vtime = 6 * MS;	/* as much as the other one has run */
+		vcpu_online(&vcpus[0][0]);
+		assert_true(vcpus[0][0].queued);
+		assert_false(asked(&cpu[0]) || kicked[0]);
+		check();
+		simulate(11);
+		assert_true(is_running(&vcpus[0][0]));
+	}
+}
+
+/* The same for one that is far behind: it waits no longer than a turn lasts at least. */
+static void far_behind_waits_for_the_least_turn(void **state)
+{
+	struct vcpu *first = &vcpus[0][0], *second = &vcpus[1][0];
+
+	start_machine(1);
+	add_domain(1, 256, 0);
+	add_domain(1, 256, 0);
+	start_all();
+	simulate(15);
+	for (int i = 0; i < 100; i++) {
+		struct vcpu *woken = is_running(first) ? second : first;
+
+		vcpu_offline(woken);
+		simulate(3);
+		woken->vtime = 0;
+		cpu[0].since = now;
+		host_current = cpu[0].running;
+		vcpu_online(woken);
+		assert_true(is_running(woken == first ? second : first));
+		now += RATE_LIMIT_NS;
+		exit_to_guest(0);
+		assert_true(is_running(woken));
+	}
 }
 
 /* --- where ------------------------------------------------------------------------------------------------------------ */
@@ -700,6 +752,7 @@ int main(void)
 		cmocka_unit_test(cap_lifted), cmocka_unit_test(sleep_earns_no_credit), cmocka_unit_test(running_alone_costs_nothing),
 		cmocka_unit_test(a_lead_is_not_paid_for_long),
 		cmocka_unit_test(cpus_apart_have_their_own_time), cmocka_unit_test(sleeping_together_earns_nothing),
+		cmocka_unit_test(a_wake_that_changes_nothing_asks_nobody), cmocka_unit_test(far_behind_waits_for_the_least_turn),
 		cmocka_unit_test(affinity), cmocka_unit_test(pinned_for_a_while), cmocka_unit_test(blocked_stays_loaded_until_paused),
 		cmocka_unit_test(does_not_sleep_through_an_upcall),
 		cmocka_unit_test(stops_where_it_holds_nothing), cmocka_unit_test(down_and_up_at_any_time), cmocka_unit_test(anything),
