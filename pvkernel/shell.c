@@ -131,11 +131,26 @@ static int cmd_help(int argc, char **argv)
 }
 COMMAND(help, cmd_help, "[COMMAND]: the commands, or one of them");
 
+/* At once, so that no line of another thread's comes between two words. */
 static int cmd_echo(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		printf("%s%s", argv[i], i + 1 < argc ? " " : "");
-	printf("\n");
+	char line[512];
+	size_t n = 0;
+
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i];
+
+		do {
+			if (n == sizeof(line)) {
+				console_write(line, n);
+				n = 0;
+			}
+			line[n++] = *word ? *word : i + 1 < argc ? ' ' : '\n';
+		} while (*word++);
+	}
+	if (argc == 1)
+		line[n++] = '\n';
+	console_write(line, n);
 	return 0;
 }
 COMMAND(echo, cmd_echo, "WORDS: prints them");
