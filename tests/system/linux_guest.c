@@ -594,7 +594,7 @@ static void run_check(unsigned int i)
 	if (!child) {
 		const char *said;
 
-		alarm(120);
+		alarm(600);
 		said = checks[i].run();
 		if (said)
 			strncpy(reason, said, 150);
