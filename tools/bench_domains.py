@@ -11,7 +11,7 @@ import sys
 
 SECTIONS = ("Domains and I/O", "Disks, networks, balloon")
 OF_MANY = "create_tiny_growth"  # which a few domains do not show
-TIMEOUT = 400
+TIMEOUT = 3000
 CPU = "max,-smap,-rdrand,-rdseed"      # Linux would be different each time
 GUEST = 'name = "{name}"\nkernel = "pvkernel"\nmemory = 8\nextra = \'{extra}\'\n'
 ELF_MEMORY = (80, 128, 256)  # MiB; Debian's cloud kernel does not start in 64
