@@ -136,15 +136,32 @@ static void one_less(struct domain *d, u64 now)
 void sched_request(struct cpu *c)
 {
 	if (!(__atomic_fetch_or(&c->running->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL) & WORK_SCHEDULE) && c != current->cpu)
-		current->cpu->to_kick |= 1u << c->id;
+		current->cpu->to_tell |= 1u << c->id;
 }
 
-void sched_send_kicks(struct cpu *c)
+/* The slice's timer fires by then. It is left alone when it fires earlier: slice_over() moves it. */
+static inline bool timer_covers(const struct cpu *c, u64 end)
 {
-	u32 rest = c->to_kick;
+	return READ_ONCE(c->slice.deadline) - 1 < end;
+}
 
-	c->to_kick = 0;
-	for (; rest; rest &= rest - 1)
+/* Without the lock, since a timer that is due fires at once. Nobody but c moves an end to where its timer does not fire by then. */
+static void set_slice(struct cpu *c)
+{
+	u64 end = READ_ONCE(c->slice_end);
+
+	if (end && !timer_covers(c, end))
+		timer_set(&c->slice, end);
+}
+
+void sched_after_unlock(struct cpu *c)
+{
+	u32 own = 1u << c->id, rest = c->to_tell;
+
+	c->to_tell = 0;
+	if (rest & own)
+		set_slice(c);
+	for (rest &= ~own; rest; rest &= rest - 1)
 		send_kick(cpus[__builtin_ctz(rest)]);
 }
 
@@ -173,12 +190,6 @@ static struct cpu *cpu_for(const struct vcpu *v)
 	return best;
 }
 
-/* The slice's timer fires by then. It is left alone when it fires earlier: slice_over() moves it. */
-static inline bool timer_covers(const struct cpu *c, u64 end)
-{
-	return READ_ONCE(c->slice.deadline) - 1 < end;
-}
-
 /* When c has to choose anew if it runs `runs` and `waits` waits. */
 static inline u64 shared_turn_ends(const struct cpu *c, const struct vcpu *runs, const struct vcpu *waits, u64 now)
 {
@@ -195,8 +206,11 @@ static inline bool can_wait(const struct vcpu *v, struct cpu *c, u64 now)
 	if (c->running == c->idle)
 		return false;
 	end = shared_turn_ends(c, c->running, v, now);
-	if (!timer_covers(c, end))
-		return false;
+	if (!timer_covers(c, end)) {
+		if (c != current->cpu || end <= now)
+			return false;
+		c->to_tell |= 1u << c->id;
+	}
 	c->slice_end = end;
 	return true;
 }
@@ -390,13 +404,12 @@ static void idle_unload(struct cpu *c, u64 now)
 	}
 }
 
-/* Rare, and apart as sched_send_kicks() is. */
-static void __attribute__((noinline)) set_timers(struct cpu *c, struct domain *refill, u64 slice_end)
+/* Rare, and apart as sched_after_unlock() is. */
+static void __attribute__((noinline)) set_timers(struct cpu *c, struct domain *refill)
 {
 	if (refill)
 		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
-	if (slice_end && !timer_covers(c, slice_end))
-		timer_set(&c->slice, slice_end);
+	set_slice(c);
 }
 
 /* On the stack of the one that was chosen. Timers are set only now, since those that are due fire at once. */
@@ -409,7 +422,7 @@ static void switched(void)
 	c->refill = NULL;
 	sched_unlock_on(c);
 	if (unlikely((u64)refill | end))
-		set_timers(c, refill, end);
+		set_timers(c, refill);
 }
 
 static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 now)

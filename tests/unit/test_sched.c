@@ -494,6 +494,32 @@ static void a_wake_that_changes_nothing_asks_nobody(void **state)
 	}
 }
 
+/* Whose timer is not set yet sets it itself, and is asked by another CPU, which cannot. */
+static void a_wake_sets_the_timer_of_its_own_cpu(void **state)
+{
+	for (int from = 0; from < 2; from++) {
+		start_machine(2);
+		for (int i = 0; i < 3; i++) {
+			add_domain(1, 256, 0);
+			vcpu_set_affinity(&vcpus[i][0], i < 2 ? 1 : 2);
+		}
+		vcpu_online(&vcpus[1][0]);
+		vcpu_online(&vcpus[2][0]);
+		simulate(3);
+		assert_int_equal(cpu[0].slice.deadline, 0);
+		host_current = cpu[from].running;
+		vcpus[0][0].vtime = 3 * MS;	/* as much as the other one has run */
+		vcpu_online(&vcpus[0][0]);
+		assert_true(vcpus[0][0].queued);
+		assert_int_equal(asked(&cpu[0]), from == 1);
+		assert_int_equal(kicked[0], from == 1);
+		assert_int_equal(cpu[0].slice.deadline, from == 0 ? cpu[0].slice_end : 0);
+		check();
+		simulate(11);
+		assert_true(is_running(&vcpus[0][0]));
+	}
+}
+
 /* The same for one that is far behind: it waits no longer than a turn lasts at least. */
 static void far_behind_waits_for_the_least_turn(void **state)
 {
@@ -752,7 +778,8 @@ int main(void)
 		cmocka_unit_test(cap_lifted), cmocka_unit_test(sleep_earns_no_credit), cmocka_unit_test(running_alone_costs_nothing),
 		cmocka_unit_test(a_lead_is_not_paid_for_long),
 		cmocka_unit_test(cpus_apart_have_their_own_time), cmocka_unit_test(sleeping_together_earns_nothing),
-		cmocka_unit_test(a_wake_that_changes_nothing_asks_nobody), cmocka_unit_test(far_behind_waits_for_the_least_turn),
+		cmocka_unit_test(a_wake_that_changes_nothing_asks_nobody), cmocka_unit_test(a_wake_sets_the_timer_of_its_own_cpu),
+		cmocka_unit_test(far_behind_waits_for_the_least_turn),
 		cmocka_unit_test(affinity), cmocka_unit_test(pinned_for_a_while), cmocka_unit_test(blocked_stays_loaded_until_paused),
 		cmocka_unit_test(does_not_sleep_through_an_upcall),
 		cmocka_unit_test(stops_where_it_holds_nothing), cmocka_unit_test(down_and_up_at_any_time), cmocka_unit_test(anything),
