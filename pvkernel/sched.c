@@ -80,8 +80,11 @@ static void free_thread(struct thread *t)
 
 static void free_ended(void)
 {
-	bool irq = irq_save();
+	bool irq;
 
+	if (list_empty(&ended_detached))
+		return;
+	irq = irq_save();
 	while (!list_empty(&ended_detached)) {
 		struct thread *t = list_entry(ended_detached.next, struct thread, node);
 

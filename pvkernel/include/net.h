@@ -73,6 +73,7 @@ u8 *packet_push(struct packet *p, u32 length);	/* room for so many more bytes in
 
 u64 checksum_add(u64 sum, const void *data, size_t length);	/* data begins at an even offset of what is summed */
 u16 checksum_fold(u64 sum);		/* as it goes into a header, in memory order; not complemented */
+u16 checksum_of(const void *data, size_t length);	/* both, also for lwIP */
 u64 packet_sum(const struct packet *p, u32 offset, u32 length);	/* within the packet */
 
 /* --- headers.c --- */
@@ -108,11 +109,16 @@ static inline u16 packet_ethertype(const struct packet *p)
 
 /* False: no IP, or lengths that contradict each other. Every offset is within the packet, all up to payload in the first piece. */
 bool packet_headers(struct packet *p, struct packet_headers *h);
+bool packet_check_blank(struct packet *p);	/* the next for one with csum_blank */
 /*
  * What csum_blank and gso_type promise holds, and the checksum field has the pseudo header's; false: it does not. For what comes from
  * somebody not trusted, before it goes anywhere.
  */
-bool packet_check_offload(struct packet *p);
+static inline bool packet_check_offload(struct packet *p)
+{
+	return p->csum_blank ? packet_check_blank(p) : !p->gso_type;
+}
+
 void packet_complete_checksum(struct packet *p);	/* csum_blank no more; IPv4 and IPv6, TCP and UDP */
 /* The transport's checksum is right: csum_valid or computed. False also when there is none to check. */
 bool packet_checksum_right(struct packet *p);

@@ -100,13 +100,15 @@ static inline bool irq_save(void)
 
 static inline void irq_restore(bool was)
 {
+	u8 *flags = irq_flags;
+
 	if (!was)
 		return;
-	if (irq_flags) {
+	if (flags) {
 		barrier();
-		WRITE_ONCE(irq_flags[1], 0);
+		WRITE_ONCE(flags[1], 0);
 		barrier();
-		if (!READ_ONCE(irq_flags[0]))
+		if (!READ_ONCE(flags[0]))
 			return;
 	}
 	cpu->irq_enable();

@@ -50,7 +50,7 @@ static u64 last_bytes(const u8 *p, size_t length)
 	return word;
 }
 
-u64 checksum_add(u64 sum, const void *data, size_t length)
+static inline __attribute__((always_inline)) u64 add_bytes(u64 sum, const void *data, size_t length)
 {
 	const u8 *p = data;
 	u64 word;
@@ -67,12 +67,22 @@ u64 checksum_add(u64 sum, const void *data, size_t length)
 	return add_word(sum, last_bytes(p, length));
 }
 
+u64 checksum_add(u64 sum, const void *data, size_t length)
+{
+	return add_bytes(sum, data, length);
+}
+
 /* Both halves exchanged and added: the upper one is then the sum of both and of the carry out of it. */
 u16 checksum_fold(u64 sum)
 {
 	u32 half = (sum + (sum << 32 | sum >> 32)) >> 32;
 
 	return (half + (half << 16 | half >> 16)) >> 16;
+}
+
+u16 checksum_of(const void *data, size_t length)
+{
+	return checksum_fold(add_bytes(0, data, length));
 }
 
 static u64 rotate8(u64 sum)

@@ -141,12 +141,10 @@ static bool gso_fits(const struct packet *p, const struct packet_headers *h)
 	       p->gso_type == (h->ipv6 ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4) && h->end == p->length;
 }
 
-bool packet_check_offload(struct packet *p)
+bool packet_check_blank(struct packet *p)
 {
 	struct packet_headers h;
 
-	if (!p->csum_blank)
-		return !p->gso_type;
 	if (!packet_headers(p, &h) || !has_checksum(&h) || (p->gso_type && !gso_fits(p, &h)))
 		return false;
 	set_checksum(p, &h, pseudo_header(p, &h));

@@ -26,7 +26,7 @@ static void set_lengths(struct packet *s, const struct packet_headers *h, u32 in
 	put16(ip + 2, s->length - h->network);
 	put16(ip + 4, (ip[4] << 8 | ip[5]) + index);
 	put16(ip + 10, 0);
-	checksum = ~checksum_fold(checksum_add(0, ip, h->transport - h->network));
+	checksum = ~checksum_of(ip, h->transport - h->network);
 	__builtin_memcpy(ip + 10, &checksum, 2);
 }
 

@@ -99,8 +99,8 @@
 
 /* --- interfaces: whether a sum is checked or made depends on the device, for received packets on each of them --- */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
-unsigned short stack_checksum(const void *data, int length);
-#define LWIP_CHKSUM stack_checksum
+unsigned short checksum_of(const void *data, unsigned long length);
+#define LWIP_CHKSUM checksum_of
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_NETIF_HOSTNAME 1
 #define LWIP_NETIF_LOOPBACK 1

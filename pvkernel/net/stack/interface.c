@@ -59,12 +59,6 @@ static bool started;
 static char hostname[32];
 static u32 pages_shown, pages_max;
 
-/* As lwIP wants it, for its macro LWIP_CHKSUM. */
-u16_t stack_checksum(const void *data, int length)
-{
-	return checksum_fold(checksum_add(0, data, length));
-}
-
 /* --- the lock --- */
 
 void stack_lock(void)

@@ -406,7 +406,7 @@ static void packets_of_one_connection(void)
 static bool send_fragment(u8 id, u8 where, bool more)
 {
 	u8 ip[20] = { 0x45, 0, 0, 28, 0, id, more << 5, where, 64, IPPROTO_UDP, 0, 0, 10, 0, 0, 66, 255, 255, 255, 255 }, *f = frame.va;
-	u16 sum = ~checksum_fold(checksum_add(0, ip, sizeof(ip)));
+	u16 sum = ~checksum_of(ip, sizeof(ip));
 
 	good_frame(f);
 	f[12] = ETHERTYPE_IPV4 >> 8;
