@@ -7,8 +7,8 @@
  *	pass	each packet, whose headers are judged only now, goes into the switch: whoever it is for is waiting
  *	answer	each slot has its response, in order
  *
- * A packet that is no good (lengths that contradict each other, a grant that cannot be read, headers that are not what the offload
- * asks for) is answered as an error, and the next one is taken. What cannot be the start of any packet (a fragment that leaves its
+ * A packet that is no good (lengths that contradict each other, a grant that cannot be read) is answered as an error, and the next one is
+ * taken; one whose headers are not what the offload asks for is dropped. What cannot be the start of any packet (a fragment that leaves its
  * page, more slots than the protocol has, a packet whose end is not in the ring, unknown extra info) breaks the connection, since where the next
  * packet begins is not known then.
  */
