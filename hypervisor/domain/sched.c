@@ -190,10 +190,10 @@ static struct cpu *cpu_for(const struct vcpu *v)
 	return best;
 }
 
-/* When c has to choose anew if it runs `runs` and `waits` waits. */
+/* When c has to choose anew if it runs `runs` and `waits` waits. With nobody waiting the turn was as long as a cap allows. */
 static inline u64 shared_turn_ends(const struct cpu *c, const struct vcpu *runs, const struct vcpu *waits, u64 now)
 {
-	u64 end = c->slice_end ? c->slice_end : now + SLICE_NS;
+	u64 end = min(c->slice_end - 1, now + SLICE_NS - 1) + 1;
 
 	return runs->vtime > waits->vtime + WORTH_A_SWITCH ? min(end, c->since + RATE_LIMIT_NS) : end;
 }

@@ -368,6 +368,24 @@ static void cap_lifted(void **state)
 	assert_int_equal(sched_set(&domain[0], 65536, 0), -EINVAL);
 }
 
+/* What a cap leaves to one that is alone is no turn: who comes, and has run as much, waits for a slice. */
+static void a_quota_is_no_slice(void **state)
+{
+	for (u32 cap = 100; cap <= 3200; cap *= 2) {
+		start_machine(1);
+		add_domain(1, 256, cap);
+		add_domain(1, 256, 0);
+		vcpu_online(&vcpus[0][0]);
+		simulate(1);
+		host_current = cpu[0].running;
+		vcpus[1][0].vtime = 1 * MS;
+		vcpu_online(&vcpus[1][0]);
+		simulate(1000);
+		assert_true(ran[1][0] > 0);
+		assert_true(longest_wait <= SLICE_NS + 2 * MS);
+	}
+}
+
 /* One that slept long gets no more than its share afterwards, and what it waits for at first is short. */
 static void sleep_earns_no_credit(void **state)
 {
@@ -775,7 +793,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shares_on_one_cpu), cmocka_unit_test(shares_on_two_cpus), cmocka_unit_test(shares_on_four_cpus),
 		cmocka_unit_test(number_of_vcpus_does_not_count), cmocka_unit_test(share_beyond_a_cpu), cmocka_unit_test(caps),
-		cmocka_unit_test(cap_lifted), cmocka_unit_test(sleep_earns_no_credit), cmocka_unit_test(running_alone_costs_nothing),
+		cmocka_unit_test(cap_lifted), cmocka_unit_test(a_quota_is_no_slice), cmocka_unit_test(sleep_earns_no_credit), cmocka_unit_test(running_alone_costs_nothing),
 		cmocka_unit_test(a_lead_is_not_paid_for_long),
 		cmocka_unit_test(cpus_apart_have_their_own_time), cmocka_unit_test(sleeping_together_earns_nothing),
 		cmocka_unit_test(a_wake_that_changes_nothing_asks_nobody), cmocka_unit_test(a_wake_sets_the_timer_of_its_own_cpu),
