@@ -11,7 +11,7 @@ LWIP_SRC := $(patsubst %,core/%,altcp altcp_alloc altcp_tcp def dns inet_chksum 
 	$(patsubst %,api/%,api_lib api_msg err if_api netbuf netdb netifapi sockets tcpip) netif/ethernet apps/lwiperf/lwiperf
 LWIP_OBJ := $(LWIP_SRC:%=$(THIRD_PARTY)/guest/lwip/%.o)
 # The port's headers are found through lwIP's, for which the compiler notes no dependency.
-LWIP_PORT := $(LWIP)/wide $(wildcard pvkernel/net/lwip/*.h pvkernel/net/lwip/*/*.h)
+LWIP_PORT := $(LWIP)/corrected $(wildcard pvkernel/net/lwip/*.h pvkernel/net/lwip/*/*.h)
 LWIP_INCLUDE := -isystem $(LWIP)/src/include -Ipvkernel/net/lwip
 
 PVK_OBJ += $(LWIP_OBJ)
@@ -24,9 +24,15 @@ $(LWIP)/src/include/lwip/init.h: | $(ZSTD)/lib/zstd.h
 # lwiperf counts bytes in 32 bits, which are full after seconds.
 LWIP_PERF := $(LWIP)/src/apps/lwiperf/lwiperf.c $(LWIP)/src/include/lwip/apps/lwiperf.h
 
-$(LWIP)/wide: $(LWIP)/src/include/lwip/init.h
+# What a datagram is, the header of the fragment at offset 0 says (RFC 8200, 4.5), not of the one that comes first: filters judge by it.
+LWIP_FRAG := $(LWIP)/src/core/ipv6/ip6_frag.c
+LWIP_NEXT := ipr->nexth = frag_hdr->_nexth;
+
+$(LWIP)/corrected: $(LWIP)/src/include/lwip/init.h
 	$(Q)sed -i 's/u32_t bytes_transferred/uint64_t bytes_transferred/' $(LWIP_PERF)
 	$(Q)for f in $(LWIP_PERF); do grep -q 'uint64_t bytes_transferred' $$f || exit 1; done
+	$(Q)sed -i 's/^  if (start == 0) {/& $(LWIP_NEXT)/' $(LWIP_FRAG)
+	$(Q)grep -q '^  if (start == 0) { $(LWIP_NEXT)' $(LWIP_FRAG)
 	@touch $@
 
 # Where lwIP would fragment what is longer than the MTU, the stack has a word first: see pvkernel/net/stack/interface.c.
