@@ -75,22 +75,9 @@ static __attribute__((noinline)) void take_over(struct timer *t, struct cpu *c)
 	spin_unlock(&old->timers_lock);
 }
 
-/* Something is due before the local APIC's next interrupt: now, or that is set. */
-static __attribute__((noinline)) void program_earlier(struct cpu *c, u64 deadline)
+/* True: the local APIC has to fire earlier than it is set to. */
+static inline bool put(struct timer *t, struct cpu *c, u64 deadline)
 {
-	if (deadline <= now_ns()) {
-		timers_expire(c);
-		return;
-	}
-	c->timer_programmed = deadline;
-	timer_program(deadline);
-}
-
-void timer_set(struct timer *t, u64 deadline)
-{
-	struct cpu *c = current->cpu;
-
-	deadline += !deadline;
 	spin_lock(&c->timers_lock);
 	while (unlikely(t->cpu != c)) {
 		spin_unlock(&c->timers_lock);
@@ -102,7 +89,37 @@ void timer_set(struct timer *t, u64 deadline)
 	t->deadline = deadline;
 	list_insert(c, t);
 	spin_unlock(&c->timers_lock);
-	if (unlikely(is_earlier(c, deadline)))
+	return is_earlier(c, deadline);
+}
+
+static __attribute__((noinline)) void program_earlier(struct cpu *c, u64 deadline)
+{
+	c->timer_programmed = deadline;
+	timer_program(deadline);
+}
+
+static __attribute__((noinline)) void expire_or_program(struct cpu *c, u64 deadline)
+{
+	if (deadline <= now_ns())
+		timers_expire(c);
+	else
+		program_earlier(c, deadline);
+}
+
+void timer_set(struct timer *t, u64 deadline)
+{
+	struct cpu *c = current->cpu;
+
+	deadline += !deadline;
+	if (unlikely(put(t, c, deadline)))
+		expire_or_program(c, deadline);
+}
+
+void timer_arm(struct timer *t, u64 deadline)
+{
+	struct cpu *c = current->cpu;
+
+	if (put(t, c, deadline))
 		program_earlier(c, deadline);
 }
 

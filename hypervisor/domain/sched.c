@@ -136,32 +136,15 @@ static void one_less(struct domain *d, u64 now)
 void sched_request(struct cpu *c)
 {
 	if (!(__atomic_fetch_or(&c->running->work, WORK_SCHEDULE, __ATOMIC_ACQ_REL) & WORK_SCHEDULE) && c != current->cpu)
-		current->cpu->to_tell |= 1u << c->id;
+		current->cpu->to_kick |= 1u << c->id;
 }
 
-/* The slice's timer fires by then. It is left alone when it fires earlier: slice_over() moves it. */
-static inline bool timer_covers(const struct cpu *c, u64 end)
+void sched_send_kicks(struct cpu *c)
 {
-	return READ_ONCE(c->slice.deadline) - 1 < end;
-}
+	u32 rest = c->to_kick;
 
-/* Without the lock, since a timer that is due fires at once. Nobody but c moves an end to where its timer does not fire by then. */
-static void set_slice(struct cpu *c)
-{
-	u64 end = READ_ONCE(c->slice_end);
-
-	if (end && !timer_covers(c, end))
-		timer_set(&c->slice, end);
-}
-
-void sched_after_unlock(struct cpu *c)
-{
-	u32 own = 1u << c->id, rest = c->to_tell;
-
-	c->to_tell = 0;
-	if (rest & own)
-		set_slice(c);
-	for (rest &= ~own; rest; rest &= rest - 1)
+	c->to_kick = 0;
+	for (; rest; rest &= rest - 1)
 		send_kick(cpus[__builtin_ctz(rest)]);
 }
 
@@ -190,6 +173,12 @@ static struct cpu *cpu_for(const struct vcpu *v)
 	return best;
 }
 
+/* The slice's timer fires by then. It is left alone when it fires earlier: slice_over() moves it. */
+static inline bool timer_covers(const struct cpu *c, u64 end)
+{
+	return READ_ONCE(c->slice.deadline) - 1 < end;
+}
+
 /* When c has to choose anew if it runs `runs` and `waits` waits. With nobody waiting the turn was as long as a cap allows. */
 static inline u64 shared_turn_ends(const struct cpu *c, const struct vcpu *runs, const struct vcpu *waits, u64 now)
 {
@@ -209,7 +198,7 @@ static inline bool can_wait(const struct vcpu *v, struct cpu *c, u64 now)
 	if (!timer_covers(c, end)) {
 		if (c != current->cpu || end <= now)
 			return false;
-		c->to_tell |= 1u << c->id;
+		timer_arm(&c->slice, end);
 	}
 	c->slice_end = end;
 	return true;
@@ -404,12 +393,13 @@ static void idle_unload(struct cpu *c, u64 now)
 	}
 }
 
-/* Rare, and apart as sched_after_unlock() is. */
-static void __attribute__((noinline)) set_timers(struct cpu *c, struct domain *refill)
+/* Rare, and apart as sched_send_kicks() is. */
+static void __attribute__((noinline)) set_timers(struct cpu *c, struct domain *refill, u64 slice_end)
 {
 	if (refill)
 		timer_set(&refill->refill, now_ns() + CAP_PERIOD_NS);
-	set_slice(c);
+	if (slice_end && !timer_covers(c, slice_end))
+		timer_set(&c->slice, slice_end);
 }
 
 /* On the stack of the one that was chosen. Timers are set only now, since those that are due fire at once. */
@@ -422,7 +412,7 @@ static void switched(void)
 	c->refill = NULL;
 	sched_unlock_on(c);
 	if (unlikely((u64)refill | end))
-		set_timers(c, refill);
+		set_timers(c, refill, end);
 }
 
 static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next, u64 now)

@@ -52,17 +52,14 @@ void sched_replace(struct vcpu *v);	/* v, which is in the queue, may run elsewhe
 void sched_request(struct cpu *c);	/* c chooses anew, soon */
 
 /* Rare, and apart, so that the registers it needs are not saved by who does not come here. */
-void sched_after_unlock(struct cpu *c) __attribute__((cold, noinline));
+void sched_send_kicks(struct cpu *c) __attribute__((cold, noinline));
 
-/*
- * c is this CPU. Those whom sched_request() asked are told only now: they would begin with waiting for the lock. So is this CPU's timer
- * of when its turn ends.
- */
+/* c is this CPU. Those whom sched_request() asked are told only now: they would begin with waiting for the lock. */
 static inline void sched_unlock_on(struct cpu *c)
 {
 	spin_unlock(&sched_lock);
-	if (unlikely(c->to_tell))
-		sched_after_unlock(c);
+	if (unlikely(c->to_kick))
+		sched_send_kicks(c);
 }
 
 static inline void sched_unlock(void)

@@ -48,7 +48,7 @@ struct cpu {
 	u64 slice_end;		/* [s] when to choose anew, or 0: when asked only */
 	struct domain *refill;	/* whose refill timer has to be armed once the lock is released */
 	struct timer slice;	/* fires then, or earlier */
-	u32 to_tell;		/* CPUs to be kicked once the lock is released; this one: its slice is to be set */
+	u32 to_kick;		/* CPUs to be kicked once the lock is released */
 	u64 tsc_online;		/* TSC when it came up */
 	struct tss tss;
 };

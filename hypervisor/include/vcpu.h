@@ -167,7 +167,8 @@ void vcpu_free(struct vcpu *v);		/* retired; what it held of its domain's has be
 
 /* --- timers, cpu/timer.c ------------------------------------------------------------------------ */
 
-void timer_set(struct timer *t, u64 deadline);	/* (re)arm on this CPU */
+void timer_set(struct timer *t, u64 deadline);	/* (re)arm on this CPU; what is due fires here, so the caller holds no lock */
+void timer_arm(struct timer *t, u64 deadline);	/* the same under a lock: what is due fires by the next interrupt; not 0 */
 void timer_stop(struct timer *t);	/* may run on another CPU; `fire` may just be running there */
 void timer_kill(struct timer *t);	/* for good: `fire` is not running either, and will not. Not from a timer */
 void timers_expire(struct cpu *c);	/* the timer interrupt, on that CPU */

@@ -50,6 +50,7 @@ static u64 ran[MAX_SIM_DOMAINS][MAX_SIM_VCPUS], waited[MAX_SIM_DOMAINS][MAX_SIM_
 static struct timer *timers[64];
 static int timer_count;
 static bool kicked[MAX_CPUS];
+static bool waking;		/* by somebody who may hold locks */
 
 /* --- in place of other parts ------------------------------------------------------------------------------------- */
 
@@ -70,17 +71,24 @@ void switch_stacks(u64 *save_rsp_here, u64 new_rsp)
 	host_current = host_current->cpu->running;
 }
 
-void timer_set(struct timer *t, u64 deadline)
+void timer_arm(struct timer *t, u64 deadline)
 {
 	int i;
 
-	assert_int_equal(sched_lock.held, 0);
 	for (i = 0; i < timer_count && timers[i] != t; i++)
 		;
 	if (i == timer_count)
 		timers[timer_count++] = t;
 	t->deadline = deadline;
 	t->cpu = host_current->cpu;
+}
+
+/* What is due may fire in it, and takes locks that are held where somebody is woken. */
+void timer_set(struct timer *t, u64 deadline)
+{
+	assert_int_equal(sched_lock.held, 0);
+	assert_false(waking);
+	timer_arm(t, deadline);
 }
 
 void load_vcpu(struct cpu *c, struct vcpu *next)
@@ -99,6 +107,20 @@ void unload_vcpu(struct cpu *c)
 }
 
 /* --- the machine ---------------------------------------------------------------------------------------------------- */
+
+static void wake(struct vcpu *v)
+{
+	waking = true;
+	vcpu_wake(v);
+	waking = false;
+}
+
+static void online(struct vcpu *v)
+{
+	waking = true;
+	vcpu_online(v);
+	waking = false;
+}
 
 static struct domain *add_domain(int vcpu_count, u32 weight, u32 cap)
 {
@@ -150,7 +172,7 @@ static void start_all(void)
 {
 	for (int i = 0; i < domain_count; i++)
 		for (int j = 0; j < domain[i].vcpu_count; j++)
-			vcpu_online(domain[i].vcpu[j]);
+			online(domain[i].vcpu[j]);
 }
 
 static bool loaded_well(const struct vcpu *v)
@@ -375,11 +397,11 @@ static void a_quota_is_no_slice(void **state)
 		start_machine(1);
 		add_domain(1, 256, cap);
 		add_domain(1, 256, 0);
-		vcpu_online(&vcpus[0][0]);
+		online(&vcpus[0][0]);
 		simulate(1);
 		host_current = cpu[0].running;
 		vcpus[1][0].vtime = 1 * MS;
-		vcpu_online(&vcpus[1][0]);
+		online(&vcpus[1][0]);
 		simulate(1000);
 		assert_true(ran[1][0] > 0);
 		assert_true(longest_wait <= SLICE_NS + 2 * MS);
@@ -392,9 +414,9 @@ static void sleep_earns_no_credit(void **state)
 	start_machine(1);
 	add_domain(1, 256, 0);
 	add_domain(1, 256, 0);
-	vcpu_online(&vcpus[0][0]);
+	online(&vcpus[0][0]);
 	simulate(5000);
-	vcpu_online(&vcpus[1][0]);
+	online(&vcpus[1][0]);
 	simulate(2);
 	assert_true(ran[1][0] > 0);
 	simulate(1998);
@@ -409,10 +431,10 @@ static void running_alone_costs_nothing(void **state)
 	add_domain(1, 256, 0);
 	add_domain(1, 256, 0);
 	add_domain(1, 256, 0);
-	vcpu_online(&vcpus[0][0]);
-	vcpu_online(&vcpus[1][0]);
+	online(&vcpus[0][0]);
+	online(&vcpus[1][0]);
 	simulate(3000);
-	vcpu_online(&vcpus[2][0]);
+	online(&vcpus[2][0]);
 	simulate(3000);
 	assert_about(ran[0][0], 5000 * MS, 3);
 	assert_about(ran[1][0], 5000 * MS, 3);
@@ -427,11 +449,11 @@ static void a_lead_is_not_paid_for_long(void **state)
 	add_domain(1, 1024, 0);
 	add_domain(1, 256, 0);
 	add_domain(1, 256, 0);
-	vcpu_online(&vcpus[0][0]);
-	vcpu_online(&vcpus[1][0]);
+	online(&vcpus[0][0]);
+	online(&vcpus[1][0]);
 	simulate(5000);
-	vcpu_online(&vcpus[2][0]);
-	vcpu_online(&vcpus[3][0]);
+	online(&vcpus[2][0]);
+	online(&vcpus[3][0]);
 	simulate(3000);
 	assert_true(longest_wait <= 300 * MS);
 	memset(ran, 0, sizeof(ran));
@@ -449,16 +471,16 @@ static void cpus_apart_have_their_own_time(void **state)
 		vcpu_set_affinity(&vcpus[i][0], i ? 2 : 1);
 	}
 	for (int i = 0; i < 4; i++)
-		vcpu_online(&vcpus[i][0]);
+		online(&vcpus[i][0]);
 	for (int i = 0; i < 500; i++) {
 		simulate(9);
 		vcpu_block(&vcpus[0][0]);
 		simulate(1);
 		host_current = &idle[0];
-		vcpu_wake(&vcpus[0][0]);
+		wake(&vcpus[0][0]);
 	}
 	host_current = cpu[0].running;
-	vcpu_online(&vcpus[4][0]);
+	online(&vcpus[4][0]);
 	simulate(1000);
 	assert_true(longest_wait <= 100 * MS);
 	assert_about(ran[4][0], 250 * MS, 10);
@@ -503,7 +525,7 @@ static void a_wake_that_changes_nothing_asks_nobody(void **state)
 		simulate(1);
 		host_current = cpu[from].running;
 		vcpus[0][0].vtime = 6 * MS;	/* as much as the other one has run */
-		vcpu_online(&vcpus[0][0]);
+		online(&vcpus[0][0]);
 		assert_true(vcpus[0][0].queued);
 		assert_false(asked(&cpu[0]) || kicked[0]);
 		check();
@@ -521,13 +543,13 @@ static void a_wake_sets_the_timer_of_its_own_cpu(void **state)
 			add_domain(1, 256, 0);
 			vcpu_set_affinity(&vcpus[i][0], i < 2 ? 1 : 2);
 		}
-		vcpu_online(&vcpus[1][0]);
-		vcpu_online(&vcpus[2][0]);
+		online(&vcpus[1][0]);
+		online(&vcpus[2][0]);
 		simulate(3);
 		assert_int_equal(cpu[0].slice.deadline, 0);
 		host_current = cpu[from].running;
 		vcpus[0][0].vtime = 3 * MS;	/* as much as the other one has run */
-		vcpu_online(&vcpus[0][0]);
+		online(&vcpus[0][0]);
 		assert_true(vcpus[0][0].queued);
 		assert_int_equal(asked(&cpu[0]), from == 1);
 		assert_int_equal(kicked[0], from == 1);
@@ -556,7 +578,7 @@ static void far_behind_waits_for_the_least_turn(void **state)
 		woken->vtime = 0;
 		cpu[0].since = now;
 		host_current = cpu[0].running;
-		vcpu_online(woken);
+		online(woken);
 		assert_true(is_running(woken == first ? second : first));
 		now += RATE_LIMIT_NS;
 		exit_to_guest(0);
@@ -633,7 +655,7 @@ static void blocked_stays_loaded_until_paused(void **state)
 	spin_unlock(&sched_lock);
 	simulate(1);
 	assert_null(v->loaded_on);
-	vcpu_wake(v);
+	wake(v);
 	simulate(1);
 	assert_true(is_out(v));
 	domain_unpause(&domain[0]);
@@ -689,8 +711,8 @@ static void stops_where_it_holds_nothing(void **state)
 	v->work |= WORK_SCHEDULE;
 	simulate(1);
 	assert_true(is_out(v));
-	vcpu_wake(v);
-	vcpu_online(v);
+	wake(v);
+	online(v);
 	simulate(1);
 	assert_true(is_out(v));
 }
@@ -704,8 +726,8 @@ static void down_and_up_at_any_time(void **state)
 	for (int i = 0; i < 3; i++) {
 		vcpu_offline(&vcpus[0][i]);
 		check();
-		vcpu_online(&vcpus[0][i]);
-		vcpu_online(&vcpus[0][i]);
+		online(&vcpus[0][i]);
+		online(&vcpus[0][i]);
 		check();
 		vcpu_offline(&vcpus[0][i]);
 	}
@@ -740,7 +762,7 @@ static void disturb(struct domain *d, struct vcpu *v)
 {
 	switch (rnd(12)) {
 	case 0: vcpu_offline(v); break;
-	case 1: vcpu_online(v); break;
+	case 1: online(v); break;
 	case 2: vcpu_set_affinity(v, 1 + rnd((1 << cpu_count) - 1)); break;
 	case 3: vcpu_pin_override(v, (int)rnd(cpu_count + 1) - 1); break;
 	case 4: sched_set(d, 1 + rnd(1000), rnd(3) ? 0 : 1 + rnd(150)); break;
@@ -759,7 +781,7 @@ static void disturb(struct domain *d, struct vcpu *v)
 		domain_stop_vcpus(d);
 		break;
 	default:
-		vcpu_wake(v);
+		wake(v);
 	}
 }
 
