@@ -126,7 +126,7 @@ $(B)/paravane: $(B)/paravane.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 
 # The check image: the same sources; hypervisor/check comes first where headers are looked for, and calls of some functions go through it.
-CHECK_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,preempt_point batch_point schedule page_mutex_lock get_type_slow console_break_lock handle_key)
+CHECK_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,preempt_point batch_point schedule page_mutex_lock timer_set get_type_slow console_break_lock handle_key)
 
 $(B)/check/hypervisor/%.c.o: hypervisor/%.c Makefile
 	@mkdir -p $(@D); echo '  $@'

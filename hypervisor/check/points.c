@@ -22,6 +22,7 @@ bool __wrap_batch_point(void), __real_batch_point(void);
 void __wrap_schedule(void), __real_schedule(void);
 void __wrap_handle_key(char c), __real_handle_key(char c);
 void __wrap_page_mutex_lock(struct domain *d), __real_page_mutex_lock(struct domain *d);
+void __wrap_timer_set(struct timer *t, u64 deadline), __real_timer_set(struct timer *t, u64 deadline);
 int __wrap_get_type_slow(mfn_t mfn, domid_t owner, int type), __real_get_type_slow(mfn_t mfn, domid_t owner, int type);
 
 static u32 recounting;		/* 1: a CPU recounts or is about to */
@@ -137,6 +138,13 @@ void __wrap_page_mutex_lock(struct domain *d)
 {
 	check_none_held("page_mutex_lock()");
 	__real_page_mutex_lock(d);
+}
+
+/* What is due fires in it, and may take any lock. */
+void __wrap_timer_set(struct timer *t, u64 deadline)
+{
+	check_none_held("timer_set()");
+	__real_timer_set(t, deadline);
 }
 
 /* Types above the tables' are had without waiting. */
