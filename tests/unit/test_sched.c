@@ -509,15 +509,21 @@ static void sleeping_together_earns_nothing(void **state)
 		assert_about(vcpus[0][i].vtime, 2 * 8 * MS, 2);
 }
 
+/* Two domains on the first of two CPUs, a third on the other. */
+static void start_two_and_one(void)
+{
+	start_machine(2);
+	for (int i = 0; i < 3; i++) {
+		add_domain(1, 256, 0);
+		vcpu_set_affinity(&vcpus[i][0], i < 2 ? 1 : 2);
+	}
+}
+
 /* One that is woken while its CPU goes on anyway is left to wait until the turn ends, by whichever CPU: nobody is asked. */
 static void a_wake_that_changes_nothing_asks_nobody(void **state)
 {
 	for (int from = 0; from < 2; from++) {
-		start_machine(2);
-		for (int i = 0; i < 3; i++) {
-			add_domain(1, 256, 0);
-			vcpu_set_affinity(&vcpus[i][0], i < 2 ? 1 : 2);
-		}
+		start_two_and_one();
 		start_all();
 		simulate(15);		/* the slice's timer is armed since then */
 		assert_true(is_running(&vcpus[1][0]));
@@ -538,11 +544,7 @@ static void a_wake_that_changes_nothing_asks_nobody(void **state)
 static void a_wake_sets_the_timer_of_its_own_cpu(void **state)
 {
 	for (int from = 0; from < 2; from++) {
-		start_machine(2);
-		for (int i = 0; i < 3; i++) {
-			add_domain(1, 256, 0);
-			vcpu_set_affinity(&vcpus[i][0], i < 2 ? 1 : 2);
-		}
+		start_two_and_one();
 		online(&vcpus[1][0]);
 		online(&vcpus[2][0]);
 		simulate(3);

@@ -93,13 +93,18 @@ static bool upper_passes(const struct datagram *d, u8 protocol, u32 at)
 }
 
 /* Fragments but the first say nothing without that. */
+static bool is_later_fragment(const u8 header[FRAGMENT_HEADER])
+{
+	return header[2] || header[3] & ~7;
+}
+
 static bool fragment_passes(const struct datagram *d, u32 at)
 {
 	u8 header[FRAGMENT_HEADER];
 
 	if (d->anonymous || !read_at(d, at, header, sizeof(header)))
 		return false;
-	return header[2] || header[3] & ~7 || upper_passes(d, header[0], at + FRAGMENT_HEADER);
+	return is_later_fragment(header) || upper_passes(d, header[0], at + FRAGMENT_HEADER);
 }
 
 bool filter_passes_ip6(struct packet *p, const struct port_config *c, const u8 mac[6])
@@ -130,7 +135,7 @@ static bool is_extension(u8 header)
 bool filter_may_route(const struct packet *p)
 {
 	u32 at = ETH_HEADER + IP6_HEADER, end;
-	u8 fixed[IP6_HEADER], header[8], next, type;
+	u8 fixed[IP6_HEADER], header[FRAGMENT_HEADER], next, type;
 
 	if (at > p->length)
 		return false;
@@ -141,7 +146,7 @@ bool filter_may_route(const struct packet *p)
 		if (passed == EXTENSIONS || at + sizeof(header) > end)
 			return true;
 		packet_read(p, at, header, sizeof(header));
-		if (next == IP6_FRAGMENT && (header[2] || header[3] & ~7))
+		if (next == IP6_FRAGMENT && is_later_fragment(header))
 			return false;
 		at += next == IP6_FRAGMENT ? FRAGMENT_HEADER : 8 + header[1] * 8;
 		next = header[0];
